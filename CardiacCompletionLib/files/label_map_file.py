@@ -1,0 +1,46 @@
+"""Label maps on disk (.nii, .nii.gz, .nrrd, .mha, ...) through SimpleITK, in RAS millimetres."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.geometry.label_map import LabelMap
+
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def label_map_from_image(image: sitk.Image) -> LabelMap:
+    """The label map of a three-dimensional scalar SimpleITK image (SimpleITK places images in LPS mm)."""
+    lps = np.eye(4)
+    lps[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    lps[:3, 3] = image.GetOrigin()
+    return LabelMap(sitk.GetArrayFromImage(image), _LPS_TO_RAS @ lps)
+
+
+def image_from_label_map(label_map: LabelMap) -> sitk.Image:
+    """The SimpleITK image of a label map: same voxels, LPS placement."""
+    lps = _LPS_TO_RAS @ label_map.ijk_to_ras
+    spacing = label_map.spacing
+    image = sitk.GetImageFromArray(label_map.voxels)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
+    image.SetOrigin(lps[:3, 3].tolist())
+    return image
+
+
+def write_label_map(label_map: LabelMap, path: str | os.PathLike[str]) -> None:
+    """Write beside, then rename: an interrupted run leaves no half-written file."""
+    path = Path(path)
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        sitk.WriteImage(image_from_label_map(label_map), str(partial), useCompression=True)
+        partial.replace(path)
+    except RuntimeError as error:
+        raise CompletionError(f"{path} could not be written: choose another folder or file name.") from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,35 @@
+"""``python -m Training COMMAND``: the offline side, from virtual hearts to shipped weights."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from CardiacCompletionLib.errors import CompletionError
+
+# Command -> module with ``add_arguments(parser)`` and ``run(arguments)``; imported only when asked for.
+COMMANDS = {
+    "cohort": "Training.cohort.command",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m Training", description=__doc__)
+    parser.add_argument("command", choices=sorted(COMMANDS))
+    name = parser.parse_args(argv[:1] if argv is not None else sys.argv[1:2]).command
+    module = importlib.import_module(COMMANDS[name])
+    command = argparse.ArgumentParser(prog=f"python -m Training {name}", description=module.__doc__)
+    module.add_arguments(command)
+    arguments = command.parse_args(argv[1:] if argv is not None else sys.argv[2:])
+    try:
+        module.run(arguments)
+    except CompletionError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
