@@ -64,6 +64,7 @@ class CoreIOManager:
         node.AddDefaultStorageNode(str(path))
         if not path.is_file() or not node.GetStorageNode().ReadData(node):
             _report(userMessages, node, f"{path} could not be read.")
+            self._scene.RemoveNode(node.GetStorageNode())
             self._scene.RemoveNode(node)
             return False
         if hasattr(node, "CreateDefaultDisplayNodes"):
