@@ -6,3 +6,10 @@ class CompletionError(Exception):
 
     Raised once, where the trouble is found; shown once, by the command line or the Slicer panel.
     """
+
+
+class CompletionCancelled(CompletionError):
+    """The user stopped the work; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("The completion was cancelled; nothing was changed.")

@@ -14,12 +14,12 @@ from CardiacCompletionLib.geometry.label_map import LabelMap
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def label_map_from_image(image: sitk.Image) -> LabelMap:
-    """The label map of a three-dimensional scalar SimpleITK image (SimpleITK places images in LPS mm)."""
+def ras_placement(image: sitk.Image) -> np.ndarray:
+    """Voxel index to RAS mm, float64 [4, 4], of a three-dimensional SimpleITK image (which is placed in LPS mm)."""
     lps = np.eye(4)
     lps[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     lps[:3, 3] = image.GetOrigin()
-    return LabelMap(sitk.GetArrayFromImage(image), _LPS_TO_RAS @ lps)
+    return _LPS_TO_RAS @ lps
 
 
 def image_from_label_map(label_map: LabelMap) -> sitk.Image:
@@ -34,13 +34,21 @@ def image_from_label_map(label_map: LabelMap) -> sitk.Image:
 
 
 def write_label_map(label_map: LabelMap, path: str | os.PathLike[str]) -> None:
+    """Write a label map in the format its extension names.
+
+    Raises:
+        CompletionError: if the folder or the format does not allow it.
+    """
+    write_image(image_from_label_map(label_map), Path(path))
+
+
+def write_image(image: sitk.Image, path: Path) -> None:
     """Write beside, then rename: an interrupted run leaves no half-written file."""
-    path = Path(path)
     partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
-        sitk.WriteImage(image_from_label_map(label_map), str(partial), useCompression=True)
+        sitk.WriteImage(image, str(partial), useCompression=True)
         partial.replace(path)
-    except RuntimeError as error:
-        raise CompletionError(f"{path} could not be written: choose another folder or file name.") from error
+    except (RuntimeError, OSError) as error:
+        raise CompletionError(f"{path} cannot be written: choose another folder or a known file ending.") from error
     finally:
         partial.unlink(missing_ok=True)

@@ -1,0 +1,102 @@
+"""The ``cardiac-completion`` command: complete, inspect, classes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from CardiacCompletionLib.anatomy.vocabulary import Vocabulary, load_vocabulary
+from CardiacCompletionLib.completion.result import CompletionResult
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.files.reading import read_segmentation
+from CardiacCompletionLib.files.writing import check_output, write_heart
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; exit status 0, or 2 with one sentence on standard error."""
+    arguments = _parser(load_vocabulary()).parse_args(argv)
+    try:
+        arguments.run(arguments, load_vocabulary())
+    except CompletionError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser(vocabulary: Vocabulary) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cardiac-completion",
+        description="Complete partial heart segmentations. For research use only; not a medical device.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    conventions = ", ".join(vocabulary.conventions)
+
+    complete = commands.add_parser("complete", help="infer the structures that are missing or not trusted")
+    complete.add_argument("input", metavar="INPUT", help=".nii, .nii.gz, .nrrd or .mha label map, or .seg.nrrd")
+    complete.add_argument("--trusted", required=True, metavar="KEY[,KEY...]", help="structures to rely on")
+    complete.add_argument("--output", required=True, metavar="OUT", help=".seg.nrrd, or a label map by its ending")
+    complete.add_argument("--convention", metavar="NAME", help=f"what label values mean: {conventions}")
+    complete.add_argument("--spacing", type=float, default=1.0, metavar="MM", help="resolution of inferred surfaces")
+    complete.add_argument("--report", metavar="OUT.json", help="volumes, warnings and timings as JSON")
+    complete.add_argument("--weights", metavar="PATH", help="a .safetensors file with its card beside it")
+    complete.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    complete.set_defaults(run=_complete)
+
+    inspect = commands.add_parser("inspect", help="which structure each label or segment maps to, and why")
+    inspect.add_argument("input", metavar="INPUT")
+    inspect.add_argument("--convention", metavar="NAME", help=f"what label values mean: {conventions}")
+    inspect.set_defaults(run=_inspect)
+
+    classes = commands.add_parser("classes", help="the structures this program knows")
+    classes.set_defaults(run=_classes)
+    return parser
+
+
+def _complete(arguments: argparse.Namespace, vocabulary: Vocabulary) -> None:
+    from CardiacCompletionLib.completion.completer import HeartCompleter
+
+    output = check_output(arguments.output)
+    trusted = [vocabulary[key.strip()].key for key in arguments.trusted.split(",") if key.strip()]
+    heart = read_segmentation(arguments.input).heart(trusted, vocabulary, arguments.convention)
+    completer = HeartCompleter.load(arguments.weights, arguments.device)
+    result = completer.complete(heart, trusted, arguments.spacing)
+    write_heart(result.heart, result.origins, vocabulary, output)
+    if arguments.report:
+        _write_report(result, Path(arguments.report))
+    _print_table(result, vocabulary)
+
+
+def _write_report(result: CompletionResult, path: Path) -> None:
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        partial.write_text(json.dumps(result.report(), indent=2) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise CompletionError(f"The report {path} cannot be written: choose another folder.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _print_table(result: CompletionResult, vocabulary: Vocabulary) -> None:
+    print(f"{'structure':<24}{'origin':<10}{'ml':>8}")
+    for key, volume in result.volumes_ml.items():
+        print(f"{vocabulary[key].name:<24}{result.origins[key]:<10}{volume:>8.1f}")
+    for warning in result.warnings:
+        print(warning)
+
+
+def _inspect(arguments: argparse.Namespace, vocabulary: Vocabulary) -> None:
+    segmentation = read_segmentation(arguments.input)
+    for found in segmentation.identify(vocabulary, arguments.convention):
+        name = vocabulary[found.key].name if found.key else "-"
+        print(f"{found.segment!s:<32}{name:<24}{found.reason}")
+
+
+def _classes(_arguments: argparse.Namespace, vocabulary: Vocabulary) -> None:
+    for structure in vocabulary:
+        code = structure.terminology[0]
+        print(f"{structure.label:>3}  {structure.key:<24}{structure.name:<24}{code.scheme} {code.code}")

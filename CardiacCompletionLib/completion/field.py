@@ -1,0 +1,70 @@
+"""A signed distance field on a lattice, evaluated only where its surface can be.
+
+Coarse to fine: the field is asked at every node of a coarse lattice; each refinement asks only at new nodes whose
+interpolated value is smaller than what the field can change between known nodes (its Lipschitz constant times half the
+cell's diagonal). All other nodes keep the interpolated value, whose sign is then certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from CardiacCompletionLib.geometry.lattice import Lattice, upsampled
+
+# A distance field changes by 1 mm per mm; learned fields a little faster.
+LIPSCHITZ = 1.25
+COARSEST = 8.0
+
+Ask = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class SampledField:
+    """Values float32 [k, j, i] in mm (inside < 0) at the nodes of a lattice that holds the whole surface."""
+
+    values: np.ndarray
+    lattice: Lattice
+
+
+def coarse_lattice(
+    center: np.ndarray, half_extent: float, spacing: float, directions: np.ndarray
+) -> tuple[Lattice, int]:
+    """The lattice to begin with, and how many halvings lead to ``spacing``; all lengths in mm."""
+    halvings = max(0, int(np.floor(np.log2(COARSEST / spacing))))
+    return Lattice.around(center, half_extent, spacing * 2**halvings, directions), halvings
+
+
+def sample_field(ask: Ask, lattice: Lattice, halvings: int) -> SampledField | None:
+    """The field at ``halvings`` times halved spacing; None where it has no inside.
+
+    Args:
+        ask: RAS mm points [N, 3] -> signed distance [N] in mm.
+        lattice: coarse lattice that holds the surface.
+    """
+    values = ask(lattice.all_points()).astype(np.float32).reshape(lattice.shape)
+    for _ in range(halvings):
+        bound = LIPSCHITZ * np.linalg.norm(lattice.steps.sum(axis=1)) / 2
+        box = _bounding_box(values < bound)
+        if box is None:
+            return None
+        lattice = lattice.cropped(np.array([s.start for s in box]), tuple(s.stop - s.start for s in box)).refined()
+        values = upsampled(values[box])
+        new = np.abs(values) < bound
+        new[::2, ::2, ::2] = False
+        kji = np.argwhere(new)
+        values[tuple(kji.T)] = ask(lattice.points(kji))
+    return SampledField(values, lattice) if (values < 0).any() else None
+
+
+def _bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice] | None:
+    """The box around true nodes, one node wider where there is room."""
+    box = []
+    for axis in range(3):
+        occupied = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        if occupied.size == 0:
+            return None
+        box.append(slice(max(int(occupied[0]) - 1, 0), min(int(occupied[-1]) + 2, mask.shape[axis])))
+    return tuple(box)
