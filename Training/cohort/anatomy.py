@@ -1,0 +1,94 @@
+"""One heart as solids in heart coordinates: every structure placed, none yet cut by its neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+import numpy as np
+
+from Training.cohort.appendage import LeftAtrialAppendage
+from Training.cohort.atria import LeftAtrium, RightAtrium
+from Training.cohort.coronaries import CoronaryArteries
+from Training.cohort.factors import Factors
+from Training.cohort.great_vessels import Aorta, PulmonaryArtery
+from Training.cohort.landmarks import Landmarks
+from Training.cohort.veins import CoronarySinus, InferiorVenaCava, PulmonaryVeins, SuperiorVenaCava
+from Training.cohort.ventricles import LeftVentricle, Myocardium, RightVentricle
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """The fifteen structures of a set of factors; walls follow from the chambers when the heart is composed."""
+
+    factors: Factors
+
+    @cached_property
+    def landmarks(self) -> Landmarks:
+        return Landmarks(self.factors)
+
+    @cached_property
+    def left_ventricle(self) -> LeftVentricle:
+        return LeftVentricle(self.landmarks)
+
+    @cached_property
+    def myocardium(self) -> Myocardium:
+        return Myocardium(self.left_ventricle)
+
+    @cached_property
+    def right_ventricle(self) -> RightVentricle:
+        return RightVentricle(self.landmarks)
+
+    @cached_property
+    def left_atrium(self) -> LeftAtrium:
+        return LeftAtrium(self.landmarks)
+
+    @cached_property
+    def right_atrium(self) -> RightAtrium:
+        return RightAtrium(self.landmarks)
+
+    @cached_property
+    def aorta(self) -> Aorta:
+        return Aorta(self.landmarks)
+
+    @cached_property
+    def pulmonary_artery(self) -> PulmonaryArtery:
+        return PulmonaryArtery(self.landmarks)
+
+    @cached_property
+    def pulmonary_veins(self) -> PulmonaryVeins:
+        return PulmonaryVeins(self.left_atrium)
+
+    @cached_property
+    def left_atrial_appendage(self) -> LeftAtrialAppendage:
+        return LeftAtrialAppendage(self.left_atrium)
+
+    @cached_property
+    def superior_vena_cava(self) -> SuperiorVenaCava:
+        return SuperiorVenaCava(self.right_atrium, self.aorta)
+
+    @cached_property
+    def inferior_vena_cava(self) -> InferiorVenaCava:
+        return InferiorVenaCava(self.right_atrium)
+
+    @cached_property
+    def coronary_sinus(self) -> CoronarySinus:
+        arteries = self.coronary_arteries
+        return CoronarySinus(self.landmarks, self.right_atrium, arteries.lay, arteries.shelf)
+
+    @cached_property
+    def coronary_arteries(self) -> CoronaryArteries:
+        return CoronaryArteries(self.aorta, self.myocardium, self.right_ventricle, self.outside)
+
+    def outside(self, points: np.ndarray) -> np.ndarray:
+        """Field (mm) of the heart's outer surface, walls included, on which the coronary arteries lie."""
+        f = self.factors
+        fields = [
+            self.myocardium.field(points),
+            self.right_ventricle.field(points) - np.float32(f["rv_wall"]),
+            self.left_atrium.field(points) - np.float32(f["la_wall"]),
+            self.right_atrium.field(points) - np.float32(1.5),
+            *[tube.field(points) - np.float32(1.0) for tube in self.pulmonary_artery.tubes[:1]],
+            *[tube.field(points) - np.float32(0.5) for tube in self.aorta.tubes[1:]],
+        ]
+        return reduce(np.minimum, fields)

@@ -1,0 +1,52 @@
+"""The low, smooth, random deformation that gives every heart surfaces of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import BSpline
+
+_REACH = 210.0  # mm: the lattice spans this far from the mitral centre along each axis
+_KNOT = 30.0  # mm between lattice points
+_COUNT = int(2 * _REACH / _KNOT) + 3
+
+
+@dataclass(frozen=True)
+class Deformation:
+    """A cubic B-spline displacement of space (Rueckert 1999), given in heart coordinates, independent of any grid.
+
+    Attributes:
+        lattice: displacement (mm) [3, n, n, n] of the control points, along axes R, A, S.
+    """
+
+    lattice: np.ndarray
+
+    @classmethod
+    def random(cls, rng: np.random.Generator, amplitude: float) -> Deformation:
+        """Control points displaced independently by a normal error of `amplitude` mm, at most 2.5 times that."""
+        shift = np.clip(rng.standard_normal((3, _COUNT, _COUNT, _COUNT)), -2.5, 2.5)
+        return cls((amplitude * shift).astype(np.float32))
+
+    def carry(self, right: np.ndarray, front: np.ndarray, up: np.ndarray) -> np.ndarray:
+        """Undeformed positions float32 [3, K, J, I] of a grid's voxels.
+
+        Args:
+            right, front, up: heart coordinates (mm) of the voxel centres along I, J and K.
+        """
+        across, along, high = (_basis(axis) for axis in (right, front, up))
+        points = np.empty((3, len(up), len(front), len(right)), dtype=np.float32)
+        for component, lattice in zip(points, self.lattice, strict=True):
+            rows = np.einsum("ka,jb,cba->kjc", high, along, lattice, optimize=True)
+            np.matmul(rows, across.T, out=component)
+        points[0] += right.astype(np.float32)
+        points[1] += front.astype(np.float32)[:, None]
+        points[2] += up.astype(np.float32)[:, None, None]
+        return points
+
+
+def _basis(positions: np.ndarray) -> np.ndarray:
+    """Weights float32 [N, n] of the control points at positions (mm) along one axis."""
+    knots = _KNOT * np.arange(-3, _COUNT + 1) - _REACH
+    inside = np.clip(positions, -_REACH, _REACH - 1e-6)
+    return BSpline.design_matrix(inside, knots, 3).toarray().astype(np.float32)

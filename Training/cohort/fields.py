@@ -1,0 +1,145 @@
+"""Implicit solids: functions of position that are negative inside, in millimetres, roughly distances near the surface.
+
+Points are float32 [3, ...]: one leading axis for R, A, S (mm), any shape after it; a field has the shape without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Protocol
+
+import numpy as np
+
+FAR = np.float32(1.0e3)  # field value (mm) where a solid was not evaluated: certainly outside
+
+
+def _between_half_axes() -> np.ndarray:
+    """Unit directions float32 [20, 3] of a cube's 8 corners and 12 edges; its 6 faces are the half axes themselves."""
+    steps = np.array([s for s in product((-1, 0, 1), repeat=3) if np.count_nonzero(s) >= 2], dtype=np.float32)
+    return steps / np.linalg.norm(steps, axis=1, keepdims=True)
+
+
+REGIONS = _between_half_axes()
+_REGION_COSINE = np.float32(0.5)  # a region reaches 60 degrees from its direction
+
+
+class Solid(Protocol):
+    """Something with a surface."""
+
+    def field(self, points: np.ndarray) -> np.ndarray:
+        """Values float32 [...] (mm, negative inside) at points [3, ...]."""
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper corner [3] (mm) of a box that holds the solid."""
+
+
+def smooth_union(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
+    """Union whose seam is rounded over `width` mm (the polynomial minimum of Quilez 2013)."""
+    overlap = np.maximum(width - np.abs(a - b), 0)
+    return np.minimum(a, b) - overlap * overlap * np.float32(0.25 / width)
+
+
+def smooth_intersection(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
+    """Intersection whose edge is rounded over `width` mm."""
+    return -smooth_union(-a, -b, width)
+
+
+def apart(inner: np.ndarray, other: np.ndarray, gap: float) -> np.ndarray:
+    """What remains of a solid once it keeps `gap` mm away from another one."""
+    return np.maximum(inner, gap - other)
+
+
+def dot(points: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Component of points [3, ...] along a direction [3]."""
+    flat = np.asarray(direction, dtype=np.float32) @ points.reshape(3, -1)
+    return flat.reshape(points.shape[1:])
+
+
+def from_origin(points: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """Points [3, ...] relative to an origin [3]."""
+    return points - np.asarray(origin, dtype=np.float32).reshape(3, *[1] * (points.ndim - 1))
+
+
+def half_axis_mean(unit: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Interpolate six values over the sphere: squares of direction cosines weigh them, and those sum to one.
+
+    Args:
+        unit: unit directions [3, N].
+        values: [3, 2]: on the negative and the positive half of each axis.
+    """
+    values = np.asarray(values, dtype=np.float32)
+    chosen = np.where(unit > 0, values[:, 1:], values[:, :1])
+    return np.einsum("an,an->n", unit * unit, chosen)
+
+
+@dataclass(frozen=True)
+class StarBody:
+    """A chamber seen from its centre: a radius for every direction.
+
+    The radius is that of a superellipsoid with different half axes on each side, swollen or drawn in region by region.
+
+    Attributes:
+        centre: [3] mm.
+        axes: rotation [3, 3]; rows are the body's axes.
+        half_axes: [3, 2] mm, on the negative and the positive side of each axis.
+        exponent: 2 for an ellipsoid, more for a boxier body.
+        regions: [20] relative radial swelling at the directions `REGIONS`.
+    """
+
+    centre: np.ndarray
+    axes: np.ndarray
+    half_axes: np.ndarray
+    exponent: float = 2.0
+    regions: np.ndarray = field(default_factory=lambda: np.zeros(len(REGIONS)))
+
+    def polar(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distance [N] from the centre and unit direction [3, N] in the body's axes, for points [3, N]."""
+        local = np.asarray(self.axes, dtype=np.float32) @ from_origin(points, self.centre)
+        distance = np.sqrt(np.einsum("an,an->n", local, local)) + np.float32(1e-6)
+        return distance, local / distance
+
+    def radius(self, unit: np.ndarray) -> np.ndarray:
+        """Radius (mm) [N] along unit directions [3, N] in the body's axes."""
+        half = np.asarray(self.half_axes, dtype=np.float32)
+        scaled = unit / np.where(unit > 0, half[:, 1:], half[:, :1])
+        if self.exponent == 2.0:
+            radius = 1 / np.sqrt(np.einsum("an,an->n", scaled, scaled))
+        else:
+            exponent = np.float32(self.exponent)
+            radius = np.sum(np.abs(scaled) ** exponent, axis=0) ** (-1 / exponent)
+        near = np.maximum(REGIONS @ unit - _REGION_COSINE, 0) / (1 - _REGION_COSINE)
+        near *= near
+        return radius * (1 + np.asarray(self.regions, dtype=np.float32) @ near)
+
+    def field(self, points: np.ndarray) -> np.ndarray:
+        distance, unit = self.polar(points.reshape(3, -1))
+        return (distance - self.radius(unit)).reshape(points.shape[1:])
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        swelling = 1 + max(0.0, float(np.max(self.regions))) * 1.5
+        if self.exponent > 2:  # corners of a boxy body stand out
+            swelling *= 3 ** (0.5 - 1 / self.exponent)
+        ends = np.asarray(self.half_axes) * swelling
+        corners = np.array(list(product(*[(-low, high) for low, high in ends]))) @ np.asarray(self.axes)
+        return self.centre + corners.min(axis=0), self.centre + corners.max(axis=0)
+
+
+@dataclass(frozen=True)
+class ValvePlane:
+    """A valve ring: centre [3] (mm), unit normal [3] pointing downstream side up, radius (mm)."""
+
+    centre: np.ndarray
+    normal: np.ndarray
+    radius: float
+
+    def height(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance (mm) from the valve plane, positive along the normal."""
+        return dot(from_origin(points, self.centre), self.normal)
+
+    def groove(self, points: np.ndarray, slope: float) -> np.ndarray:
+        """Depth (mm) of the fat-filled groove around the ring: zero inside, growing by `slope` per mm outside it."""
+        relative = from_origin(points, self.centre)
+        along = dot(relative, self.normal)
+        across = np.sqrt(np.maximum(np.einsum("a...,a...->...", relative, relative) - along * along, 0))
+        return np.float32(slope) * np.maximum(across - np.float32(self.radius), 0)
