@@ -12,6 +12,9 @@ from CardiacCompletionLib.errors import CompletionError
 # Command -> module with ``add_arguments(parser)`` and ``run(arguments)``; imported only when asked for.
 COMMANDS = {
     "cohort": "Training.cohort.command",
+    "export": "Training.export",
+    "fit": "Training.fit",
+    "prepare": "Training.data.prepare",
 }
 
 

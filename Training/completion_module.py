@@ -1,0 +1,58 @@
+"""How the model learns: the loss of one batch, the optimiser and its schedule."""
+
+from __future__ import annotations
+
+import math
+
+import lightning
+import torch
+from torch import Tensor
+
+from CardiacCompletionLib.model.heart import HeartAutoEncoder
+from Training.settings import Settings
+
+
+class CompletionModule(lightning.LightningModule):
+    """Masked, weighted L1 on signed distances.
+
+    A structure that a heart's data set never labelled counts nothing, whatever the network says there. A query counts
+    most near the surface in question: weight 0.05 + exp(-|d| / near).
+    """
+
+    def __init__(self, network: HeartAutoEncoder, settings: Settings, unit: float) -> None:
+        """
+        Args:
+            unit: mm per frame unit, to state the loss in mm.
+        """
+        super().__init__()
+        self.network = network
+        self._settings = settings
+        self._unit = unit
+
+    def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
+        loss, inferred = self._losses(batch)
+        self.log("loss_mm", loss, prog_bar=True)
+        self.log("inferred_mm", inferred, prog_bar=True)
+        return loss
+
+    def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Mean weighted error in mm over all known structures, and over the ones to be inferred."""
+        said = self.network(batch["points"], batch["given"], batch["queries"])
+        error = (said - batch["distances"]).abs() * self._unit
+        weight = 0.05 + torch.exp(-batch["distances"].abs() * self._unit / self._settings.near)
+        weight = weight * batch["known"][..., None]
+        hidden = weight * ~batch["given"][..., None]
+        return (error * weight).sum() / weight.sum(), (error * hidden).sum().detach() / hidden.sum().clamp(min=1e-6)
+
+    def configure_optimizers(self) -> dict:
+        s = self._settings
+        optimiser = torch.optim.AdamW(self.network.parameters(), lr=s.learning_rate, weight_decay=s.weight_decay)
+
+        def factor(step: int) -> float:
+            if step < s.warmup:
+                return (step + 1) / s.warmup
+            done = min((step - s.warmup) / max(s.steps - s.warmup, 1), 1.0)
+            return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,98 @@
+"""Training examples drawn from prepared hearts: what is trusted, in whose frame, and what is asked where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from CardiacCompletionLib.geometry.frame import HeartFrame, Reference, fit_frame
+from Training.data.hearts import PreparedHearts
+from Training.data.samples import VOLUME_POINTS, CaseSamples
+from Training.schemes import draw_trusted
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """How much an example is disturbed, so that no exact pose, scale or surface is relied on.
+
+    Attributes:
+        rotation: standard deviation in degrees about a random axis, of the whole heart.
+        origin: standard deviation in frame units of the frame's origin.
+        scale: standard deviation of the logarithm of the frame's scale.
+        surface: standard deviation in mm of the trusted surface points.
+    """
+
+    rotation: float = 6.0
+    origin: float = 0.02
+    scale: float = 0.03
+    surface: float = 0.5
+
+
+class CompletionExamples(Dataset):
+    """Endless distinct examples: item ``i`` is drawn from heart ``i mod len(hearts)`` with the seed (seed, i).
+
+    An item is a dict of tensors, with C structures, N points, Q queries, all geometry in frame units:
+    points [C, N, 3], given [C], queries [Q, 3], distances [C, Q], known [C].
+    """
+
+    def __init__(
+        self,
+        hearts: PreparedHearts,
+        reference: Reference,
+        points: int,
+        queries: int,
+        length: int,
+        jitter: Jitter,
+        seed: int,
+    ) -> None:
+        self._hearts = hearts
+        self._reference = reference
+        self._points = points
+        self._queries = queries
+        self._length = length
+        self._jitter = jitter
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        generator = np.random.default_rng([self._seed, index])
+        case = self._hearts.cases[index % len(self._hearts.cases)]
+        given = draw_trusted(case.present, self._hearts.structures, generator)
+        frame = self._frame(case, given, generator)
+        axis = generator.standard_normal(3)
+        angle = np.radians(self._jitter.rotation) * generator.standard_normal()
+        turn = Rotation.from_rotvec(angle * axis / np.linalg.norm(axis)).as_matrix().astype(np.float32)
+        points = np.zeros((len(given), self._points, 3), dtype=np.float32)
+        for structure in np.flatnonzero(given):
+            chosen = generator.integers(case.surface.shape[1], size=self._points)
+            moved = generator.standard_normal((self._points, 3)) * self._jitter.surface
+            points[structure] = frame.from_ras(case.surface[structure, chosen] + moved)
+        asked = self._asked(len(case.queries), generator)
+        queries = frame.from_ras(case.queries[asked]).astype(np.float32)
+        distances = case.distances[:, asked].astype(np.float32) / frame.scale
+        return {
+            "points": torch.from_numpy(points @ turn.T),
+            "given": torch.from_numpy(given),
+            "queries": torch.from_numpy(queries @ turn.T),
+            "distances": torch.from_numpy(distances.astype(np.float32)),
+            "known": torch.from_numpy(case.known & case.present),
+        }
+
+    def _frame(self, case: CaseSamples, given: np.ndarray, generator: np.random.Generator) -> HeartFrame:
+        frame = fit_frame(case.moments(self._hearts.structures, given), self._reference)
+        shift = generator.standard_normal(3) * self._jitter.origin * frame.scale
+        return HeartFrame(frame.origin + shift, frame.scale * np.exp(self._jitter.scale * generator.standard_normal()))
+
+    def _asked(self, count: int, generator: np.random.Generator) -> np.ndarray:
+        """Indices of the queries: three quarters near some surface, the rest anywhere."""
+        near = count - VOLUME_POINTS
+        close = generator.integers(near, size=3 * self._queries // 4)
+        far = generator.integers(near, count, size=self._queries - len(close))
+        return np.concatenate([close, far])

@@ -1,0 +1,104 @@
+"""What the network learns from one heart: surface points, and signed distances near and far, in RAS mm.
+
+On disk a case is one safetensors file, read by memory map.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.geometry.frame import Moments, moments_of
+from CardiacCompletionLib.geometry.signed_distance import SignedDistance
+
+SURFACE_POINTS = 1024
+NEAR_POINTS = 1024
+VOLUME_POINTS = 4096
+# Standard deviations in mm of the normal jitter that moves surface points off the surface, a third of the points each.
+JITTER = (0.7, 2.5, 8.0)
+_MARGIN = 20.0
+
+
+@dataclass(frozen=True)
+class CaseSamples:
+    """Samples of one heart, C structures.
+
+    Attributes:
+        surface: float32 [C, SURFACE_POINTS, 3], RAS mm; zero where a structure is not there.
+        queries: float32 [Q, 3], RAS mm: NEAR_POINTS around each structure in turn, then VOLUME_POINTS in the box.
+        distances: float16 [C, Q], signed distance in mm (inside < 0); zero where a structure is not known.
+        centroids: float64 [C, 3] and sizes float64 [C], RAS mm: see :class:`Moments`.
+        present: bool [C], structures with voxels.
+        known: bool [C], structures this data set labels; absent but known ones are truly absent.
+    """
+
+    surface: np.ndarray
+    queries: np.ndarray
+    distances: np.ndarray
+    centroids: np.ndarray
+    sizes: np.ndarray
+    present: np.ndarray
+    known: np.ndarray
+
+    def moments(self, keys: tuple[str, ...], which: np.ndarray) -> Mapping[str, Moments]:
+        """Moments of the structures picked by a bool mask [C]."""
+        return {keys[c]: Moments(self.centroids[c], float(self.sizes[c])) for c in np.flatnonzero(which)}
+
+    def save(self, path: Path) -> None:
+        """Write beside, then rename."""
+        partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+        save_file(self.__dict__, partial)
+        partial.replace(path)
+
+    def columns(self, chosen: list[int]) -> CaseSamples:
+        """The same samples with only these structures, in this order."""
+        per_structure = ("surface", "distances", "centroids", "sizes", "present", "known")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in per_structure})
+
+    @classmethod
+    def load(cls, path: Path) -> CaseSamples:
+        return cls(**load_file(path))
+
+
+def sample_case(
+    heart: Heart, keys: tuple[str, ...], labelled: tuple[str, ...], generator: np.random.Generator
+) -> CaseSamples:
+    """Sample one heart.
+
+    Args:
+        keys: the structures of the class axis.
+        labelled: those that the heart's data set labels.
+    """
+    present = np.array([key in heart.regions and key in labelled for key in keys])
+    known = np.array([key in labelled for key in keys])
+    fields = [
+        SignedDistance(heart.regions[key], heart.shape, heart.ijk_to_ras) if there else None
+        for key, there in zip(keys, present, strict=True)
+    ]
+    surface = np.zeros((len(keys), SURFACE_POINTS, 3), dtype=np.float32)
+    near = []
+    for index, field in enumerate(fields):
+        if field is None:
+            continue
+        surface[index] = field.surface.resampled(SURFACE_POINTS, generator).points
+        around = field.surface.resampled(NEAR_POINTS, generator).points
+        jitter = np.resize(JITTER, NEAR_POINTS)[:, None]
+        near.append(around + jitter * generator.standard_normal((NEAR_POINTS, 3)))
+    everything = surface[present].reshape(-1, 3)
+    low, high = everything.min(axis=0) - _MARGIN, everything.max(axis=0) + _MARGIN
+    queries = np.concatenate([*near, generator.uniform(low, high, (VOLUME_POINTS, 3))])
+    distances = np.zeros((len(keys), len(queries)), dtype=np.float16)
+    centroids, sizes = np.zeros((len(keys), 3)), np.zeros(len(keys))
+    for index, field in enumerate(fields):
+        if field is None:
+            continue
+        distances[index] = field(queries)
+        moments = moments_of(heart.regions[keys[index]], heart.ijk_to_ras)
+        centroids[index], sizes[index] = moments.centroid, moments.size
+    return CaseSamples(surface, queries.astype(np.float32), distances, centroids, sizes, present, known)
