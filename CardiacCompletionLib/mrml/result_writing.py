@@ -1,0 +1,154 @@
+"""From a completion to segments in the scene: inferred ones beside the trusted ones, which stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import slicer
+
+from CardiacCompletionLib.anatomy.terminology import entry_of
+from CardiacCompletionLib.anatomy.vocabulary import Structure, Vocabulary
+from CardiacCompletionLib.completion.result import CompletionResult
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.geometry.region import Region
+from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, labelmap_image, set_reference_grid
+from CardiacCompletionLib.mrml.segmentation_reading import LABELMAP, ORIGIN_TAG, ReadHeart, origin_of
+
+_REFERENCE_ROLE = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
+_INFERRED_OPACITY_3D = 0.55
+_INFERRED_FILL_2D = 0.25
+
+
+def new_output_beside(node: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLSegmentationNode:
+    """An empty segmentation next to the input: same place in the subject hierarchy, same parent transform."""
+    scene = node.GetScene()
+    output = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(f"{node.GetName()} completed"))
+    output.CreateDefaultDisplayNodes()
+    output.SetAndObserveTransformNodeID(node.GetTransformNodeID())
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    parent = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node))
+    hierarchy.SetItemParent(hierarchy.GetItemByDataNode(output), parent)
+    return output
+
+
+def check_output(output: slicer.vtkMRMLSegmentationNode) -> None:
+    """Ask before the work begins whether a result can be added to a segmentation.
+
+    Raises:
+        CompletionError: if it holds surfaces where voxels are to be added.
+    """
+    segmentation = output.GetSegmentation()
+    if segmentation.GetNumberOfSegments() and segmentation.GetSourceRepresentationName() != LABELMAP:
+        raise CompletionError(f"{output.GetName()} holds surfaces, not voxels: choose a new segmentation as output.")
+
+
+def write_result(
+    result: CompletionResult,
+    read: ReadHeart,
+    node: slicer.vtkMRMLSegmentationNode,
+    output: slicer.vtkMRMLSegmentationNode,
+    vocabulary: Vocabulary,
+    left_out: Collection[str] = (),
+) -> None:
+    """Put a result into the scene.
+
+    Into another node than the input: trusted segments are copied there, their voxels as they are, and get the
+    structure's name, colour and terminology. Into the input itself: its segments stay, only the trusted ones are
+    tagged, and segments that an earlier completion inferred are replaced.
+
+    Args:
+        node: the input, from which ``read`` was read.
+        output: the node to fill; may be ``node``.
+        left_out: keys of inferred structures that are not wanted.
+
+    Raises:
+        CompletionError: see :func:`check_output`.
+    """
+    check_output(output)
+    segmentation = output.GetSegmentation()
+    wasModified = output.StartModify()
+    try:
+        trusted = [read.segment_ids[key] for key in result.trusted]
+        _clear_earlier(segmentation, own=output is node, kept=trusted)
+        if output is not node:
+            _copy_trusted(result, read, segmentation, vocabulary)
+        for ID in trusted:
+            mark_as_trusted(output, ID)
+        grid = _result_grid(result, read)
+        for key in result.inferred:
+            if key not in left_out:
+                _add_inferred(output, vocabulary[key], result.heart.regions[key], grid)
+        _set_reference(output, node, grid)
+    finally:
+        output.EndModify(wasModified)
+
+
+def mark_as_trusted(node: slicer.vtkMRMLSegmentationNode, ID: str) -> None:
+    """Tag a segment as trusted, and show it as solid as the others if a completion had inferred it."""
+    segment = node.GetSegmentation().GetSegment(ID)
+    display = node.GetDisplayNode()
+    if origin_of(segment) == "inferred" and display is not None:
+        display.SetSegmentOpacity3D(ID, 1.0)
+        display.SetSegmentOpacity2DFill(ID, 1.0)
+    segment.SetTag(ORIGIN_TAG, "trusted")
+
+
+def _clear_earlier(segmentation: slicer.vtkSegmentation, own: bool, kept: Collection[str]) -> None:
+    """Make room where an earlier completion wrote: never a segment of the user's own, nor one that is trusted now."""
+    for ID in list(segmentation.GetSegmentIDs()):
+        origin = origin_of(segmentation.GetSegment(ID))
+        if own and origin == "trusted" and ID not in kept:
+            segmentation.GetSegment(ID).RemoveTag(ORIGIN_TAG)
+        elif origin is not None and not (own and (ID in kept or origin == "trusted")):
+            segmentation.RemoveSegment(ID)
+
+
+def _copy_trusted(
+    result: CompletionResult, read: ReadHeart, segmentation: slicer.vtkSegmentation, vocabulary: Vocabulary
+) -> None:
+    segmentation.SetSourceRepresentationName(LABELMAP)
+    for key in result.trusted:
+        segmentation.CopySegmentFromSegmentation(read.copies, read.segment_ids[key])
+        _describe(segmentation.GetSegment(read.segment_ids[key]), vocabulary[key])
+
+
+def _add_inferred(
+    output: slicer.vtkMRMLSegmentationNode, structure: Structure, region: Region, grid: VoxelGrid
+) -> None:
+    segmentation = output.GetSegmentation()
+    segment = slicer.vtkSegment()
+    box = grid.boxed(region.start[::-1], region.mask.shape)
+    segment.AddRepresentation(LABELMAP, labelmap_image(region.mask, box))
+    segment.SetLabelValue(1)
+    _describe(segment, structure)
+    segment.SetTag(ORIGIN_TAG, "inferred")
+    ID = segmentation.GenerateUniqueSegmentID(structure.key)
+    segmentation.AddSegment(segment, ID)
+    display = output.GetDisplayNode()
+    if display is not None:
+        display.SetSegmentOpacity3D(ID, _INFERRED_OPACITY_3D)
+        display.SetSegmentOpacity2DFill(ID, _INFERRED_FILL_2D)
+
+
+def _describe(segment: slicer.vtkSegment, structure: Structure) -> None:
+    segment.SetName(structure.name)
+    segment.SetNameAutoGenerated(False)
+    segment.SetColor(*(channel / 255 for channel in structure.color))
+    segment.SetColorAutoGenerated(False)
+    segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), entry_of(structure))
+
+
+def _result_grid(result: CompletionResult, read: ReadHeart) -> VoxelGrid:
+    """The result's grid on the input's lattice: the engine grows the grid by whole voxels only."""
+    moved = np.linalg.solve(read.heart.ijk_to_ras, result.heart.ijk_to_ras)[:3, 3]
+    return read.grid.boxed(np.round(moved).astype(int), result.heart.shape)
+
+
+def _set_reference(
+    output: slicer.vtkMRMLSegmentationNode, node: slicer.vtkMRMLSegmentationNode, grid: VoxelGrid
+) -> None:
+    if output is not node:
+        # DICOM export needs to know the image; the geometry itself is larger than the image where the heart is.
+        output.SetNodeReferenceID(_REFERENCE_ROLE, node.GetNodeReferenceID(_REFERENCE_ROLE))
+    set_reference_grid(output.GetSegmentation(), grid)
