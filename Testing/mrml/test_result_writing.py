@@ -24,8 +24,12 @@ from CardiacCompletionLib.mrml.segmentation_reading import ORIGIN_TAG, origin_of
 
 VOCABULARY = load_vocabulary()
 TRUSTED = ("left_ventricle", "myocardium")
-# One ball inside the input's grid, one that leaves it.
-INFERRED = {"left_atrium": ((20.0, -45.0, 60.0), 15.0), "pulmonary_artery": ((20.0, 10.0, 100.0), 16.0)}
+# One ball inside the input's grid, one that leaves it at the end of its axes, one before their beginning.
+INFERRED = {
+    "left_atrium": ((20.0, -45.0, 60.0), 15.0),
+    "pulmonary_artery": ((20.0, 10.0, 100.0), 16.0),
+    "right_ventricle": ((-30.0, -35.0, 14.0), 14.0),
+}
 
 
 def read_trusted(node):
@@ -156,7 +160,7 @@ def test_added_to_the_input_the_user_s_segments_stay_and_earlier_inferences_are_
     first = set(node.GetSegmentation().GetSegmentIDs())
     assert len(first) == len(masks) + len(INFERRED)
     complete(node, output=node, left_out=["pulmonary_artery"])
-    assert node.GetSegmentation().GetNumberOfSegments() == len(masks) + 1
+    assert node.GetSegmentation().GetNumberOfSegments() == len(masks) + len(INFERRED) - 1
     for key, mask in masks.items():
         np.testing.assert_array_equal(voxels_of(node, segment_id(node, key), SHAPE), mask)
         assert segment(node, key).GetName() == key
