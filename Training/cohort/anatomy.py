@@ -11,6 +11,7 @@ from Training.cohort.appendage import LeftAtrialAppendage
 from Training.cohort.atria import LeftAtrium, RightAtrium
 from Training.cohort.coronaries import CoronaryArteries
 from Training.cohort.factors import Factors
+from Training.cohort.fields import Solid
 from Training.cohort.great_vessels import Aorta, PulmonaryArtery
 from Training.cohort.landmarks import Landmarks
 from Training.cohort.veins import CoronarySinus, InferiorVenaCava, PulmonaryVeins, SuperiorVenaCava
@@ -79,6 +80,10 @@ class Anatomy:
     @cached_property
     def coronary_arteries(self) -> CoronaryArteries:
         return CoronaryArteries(self.aorta, self.myocardium, self.right_ventricle, self.outside)
+
+    def solid(self, key: str) -> Solid:
+        """The structure of a key, e.g. left_atrium."""
+        return getattr(self, key)
 
     def outside(self, points: np.ndarray) -> np.ndarray:
         """Field (mm) of the heart's outer surface, walls included, on which the coronary arteries lie."""

@@ -8,16 +8,17 @@ from functools import cached_property
 import numpy as np
 
 from Training.cohort.atria import LeftAtrium
-from Training.cohort.curves import Tube
+from Training.cohort.curves import Tube, Vessel
 from Training.cohort.great_vessels import swept
 from Training.cohort.veins import on_surface
 
 
 @dataclass(frozen=True)
-class LeftAtrialAppendage:
+class LeftAtrialAppendage(Vessel):
     """From the left front upper corner of the left atrium, forward along the left side of the pulmonary trunk."""
 
     atrium: LeftAtrium
+    round_over = 4.0
 
     @cached_property
     def mouth(self) -> np.ndarray:

@@ -6,18 +6,40 @@ that, its field keeps clear of neighbours from which a wall or fat parts it; whe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import ndimage
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from Training.cohort.anatomy import Anatomy
-from Training.cohort.curves import Tube
-from Training.cohort.fields import FAR, Solid, apart, smooth_union
+from Training.cohort.curves import Branches, Tube
+from Training.cohort.fields import FAR, Solid, apart
 from Training.cohort.grid import Box, Grid
 
-_SEPARATE = {"aorta": 2.0, "pulmonary_artery": 2.0}  # mm of wall around the great arteries
+_ARTERIES = {"aorta": 2.0, "pulmonary_artery": 2.0}
+
+# In the order of painting: from what, and by how many mm, a structure keeps away; 0 where the two touch.
+GAPS: dict[str, dict[str, float]] = {
+    "left_ventricle": {},
+    "aorta": {"left_ventricle": 0.0},
+    "myocardium": {"left_ventricle": 0.0, "aorta": 0.0},
+    "pulmonary_artery": {"aorta": 2.0, "myocardium": 1.0, "superior_vena_cava": 1.0},
+    "right_ventricle": {"aorta": 2.5, "left_ventricle": 3.0, "myocardium": 0.0, "pulmonary_artery": 0.0},
+    "left_atrium": {**_ARTERIES, "left_ventricle": 0.0, "myocardium": 0.0},
+    "right_atrium": {**_ARTERIES, "left_atrium": 2.5, "myocardium": 2.0, "right_ventricle": 0.0},
+    "superior_vena_cava": {"aorta": 1.5, "right_atrium": 0.0},
+    "inferior_vena_cava": {"left_atrium": 1.5, "myocardium": 1.5, "right_atrium": 0.0},
+    "pulmonary_veins": {**_ARTERIES, "left_atrium": 0.0, "right_atrium": 2.0, "superior_vena_cava": 1.5},
+    "left_atrial_appendage": {
+        **_ARTERIES,
+        "left_atrium": 0.0,
+        "myocardium": 1.0,
+        "pulmonary_veins": 1.0,
+        "right_ventricle": 2.0,
+    },
+    "coronary_sinus": {},
+}
 
 
 class Composition:
@@ -33,22 +55,10 @@ class Composition:
         self._label_of = {structure.key: structure.label for structure in load_vocabulary()}
         self._fields: dict[str, tuple[Box, np.ndarray]] = {}
 
-    def solid(self, key: str, solid: Solid, gaps: dict[str, float]) -> None:
-        """Add a chamber."""
+    def measure(self, key: str, solid: Solid) -> tuple[Box, np.ndarray]:
+        """A structure's box and field, remembered but not painted."""
         box = self.grid.box_of(solid, margin=4.0)
-        self.paint(key, box, solid.field(self.grid.points[(slice(None), *box)]), gaps)
-
-    def tubes(self, key: str, tubes: Sequence[Tube], gaps: dict[str, float], round_over: float = 0.0) -> None:
-        """Add a vessel."""
-        self.paint(key, *self.swept(key, tubes, round_over), gaps)
-
-    def swept(self, key: str, tubes: Sequence[Tube], round_over: float = 0.0) -> tuple[Box, np.ndarray]:
-        """A vessel's box and field, remembered but not painted; branches join smoothly over `round_over` mm."""
-        box = self.grid.box_of(*tubes, margin=4.0)
-        field = np.full(self.labels[box].shape, FAR, dtype=np.float32)
-        for tube in tubes:
-            branch = self.grid.tube_field(tube, box, reach=4.0)
-            field = smooth_union(field, branch, round_over) if round_over else np.minimum(field, branch)
+        field = self.grid.field(solid, box, reach=4.0)
         self._fields[key] = (box, field)
         return box, field
 
@@ -81,12 +91,9 @@ class Composition:
     def overlay(self, key: str, tubes: Sequence[Tube], but: Sequence[str]) -> None:
         """Lay thin vessels over everything but some structures, never thinner than what the voxels can carry."""
         thinnest = 0.9 * self.grid.spacing  # above half a voxel's diagonal: a centreline fills the voxels it crosses
-        thick = [Tube(tube.curve, np.maximum(tube.radii, thinnest)) for tube in tubes]
-        box = self.grid.box_of(*thick)
-        part = self.labels[box]
-        inside = np.zeros(part.shape, dtype=bool)
-        for tube in thick:
-            inside |= self.grid.tube_field(tube, box, reach=0.0) < 0
+        thick = Branches([Tube(tube.curve, np.maximum(tube.radii, thinnest)) for tube in tubes])
+        box = self.grid.box_of(thick)
+        part, inside = self.labels[box], self.grid.field(thick, box, reach=0.0) < 0
         part[inside & ~np.isin(part, [self._label_of[other] for other in but])] = self._label_of[key]
 
     def keep_pieces(self, key: str, pieces: int) -> None:
@@ -104,27 +111,27 @@ class Composition:
 def compose(anatomy: Anatomy, grid: Grid) -> np.ndarray:
     """Label map uint8 [K, J, I] (cardiac10) of a heart on a grid."""
     heart, f = Composition(grid), anatomy.factors
-    heart.solid("left_ventricle", anatomy.left_ventricle, {})
-    heart.tubes("aorta", anatomy.aorta.tubes, {}, round_over=3.0)
-    heart.solid("myocardium", anatomy.myocardium, {"aorta": 0.0})
-    caval = heart.swept(
-        "superior_vena_cava", anatomy.superior_vena_cava.tubes
-    )  # the right pulmonary artery goes behind
-    around_trunk = {"aorta": 2.0, "myocardium": 1.0, "superior_vena_cava": 1.0}
-    heart.tubes("pulmonary_artery", anatomy.pulmonary_artery.tubes, around_trunk, round_over=4.0)
-    heart.solid("right_ventricle", anatomy.right_ventricle, {"aorta": 2.5, "left_ventricle": 3.0})
-    heart.solid("left_atrium", anatomy.left_atrium, _SEPARATE)
-    heart.solid("right_atrium", anatomy.right_atrium, {**_SEPARATE, "left_atrium": 2.5, "myocardium": 2.0})
-    heart.paint("superior_vena_cava", *caval, {"aorta": 1.5})
-    heart.tubes("inferior_vena_cava", anatomy.inferior_vena_cava.tubes, {"left_atrium": 1.5, "myocardium": 1.5})
-    apart_from_caval = {**_SEPARATE, "right_atrium": 2.0, "superior_vena_cava": 1.5}
-    heart.tubes("pulmonary_veins", anatomy.pulmonary_veins.tubes, apart_from_caval, round_over=3.0)
-    near_appendage = {**_SEPARATE, "myocardium": 1.0, "pulmonary_veins": 1.0, "right_ventricle": 2.0}
-    heart.tubes("left_atrial_appendage", anatomy.left_atrial_appendage.tubes, near_appendage, round_over=4.0)
-    heart.tubes("coronary_sinus", anatomy.coronary_sinus.tubes, {})
+    caval = heart.measure(
+        "superior_vena_cava", anatomy.superior_vena_cava
+    )  # the right pulmonary artery keeps behind it
+    for key, gaps in GAPS.items():
+        box, field = caval if key == "superior_vena_cava" else heart.measure(key, anatomy.solid(key))
+        heart.paint(key, box, field, gaps)
     heart.wall("right_ventricle_wall", "right_ventricle", f["rv_wall"])
     heart.wall("left_atrium_wall", "left_atrium", f["la_wall"])
     heart.overlay("coronary_arteries", anatomy.coronary_arteries.tubes, but=["aorta"])
     for structure in load_vocabulary():
         heart.keep_pieces(structure.key, structure.pieces)
     return heart.labels
+
+
+def composed_field(anatomy: Anatomy, key: str, points: np.ndarray, solids: Mapping[str, Solid]) -> np.ndarray:
+    """Field float32 [...] (mm) of a structure at points [3, ...], once it has given way to its neighbours.
+
+    Args:
+        solids: structures that replace the anatomy's own, e.g. a vessel cut short.
+    """
+    field = solids.get(key, anatomy.solid(key)).field(points)
+    for other, gap in GAPS[key].items():
+        field = apart(field, solids.get(other, anatomy.solid(other)).field(points), gap)
+    return field

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from Training.cohort.curves import Tube, spline
+from Training.cohort.curves import Tube, Vessel, spline
 from Training.cohort.great_vessels import Aorta
 from Training.cohort.ventricles import Myocardium, RightVentricle
 
@@ -18,7 +18,7 @@ _AROUND = np.radians(np.arange(-180.0, 180.0, 5.0))
 
 
 @dataclass(frozen=True)
-class CoronaryArteries:
+class CoronaryArteries(Vessel):
     """Left main, LAD with a diagonal, circumflex with a marginal, right coronary, posterior descending.
 
     Attributes:

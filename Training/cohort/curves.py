@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy.interpolate import CubicSpline, PchipInterpolator
 
-from Training.cohort.fields import FAR
+from Training.cohort.fields import FAR, smooth_union
 
 
 def spline(points: np.ndarray, step: float) -> np.ndarray:
@@ -39,6 +40,39 @@ def tangents(curve: np.ndarray) -> np.ndarray:
     """Unit tangents [M, 3] of a curve [M, 3]."""
     slopes = np.gradient(curve, axis=0)
     return slopes / np.linalg.norm(slopes, axis=1, keepdims=True)
+
+
+class Vessel:
+    """A solid made of tubes that join smoothly.
+
+    Attributes:
+        tubes: its branches.
+        round_over: mm over which the seams between them are rounded.
+    """
+
+    tubes: list[Tube]
+    round_over: float = 0.0
+
+    def join(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """The field of two branches together."""
+        return smooth_union(first, second, self.round_over) if self.round_over else np.minimum(first, second)
+
+    def field(self, points: np.ndarray) -> np.ndarray:
+        """Field float32 [...] (mm) at points [3, ...]."""
+        return reduce(self.join, (tube.field(points) for tube in self.tubes))
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper corner [3] (mm)."""
+        corners = [tube.bounds() for tube in self.tubes]
+        return np.min([low for low, _ in corners], axis=0), np.max([high for _, high in corners], axis=0)
+
+
+@dataclass(frozen=True)
+class Branches(Vessel):
+    """A vessel given by its tubes."""
+
+    tubes: list[Tube]
+    round_over: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from Training.cohort.curves import Tube, spline_with_radii
+from Training.cohort.curves import Tube, Vessel, spline_with_radii
 from Training.cohort.landmarks import Landmarks
 
 _STEP = 4.0  # mm between centreline samples
@@ -20,10 +20,11 @@ def swept(points: list[np.ndarray], radii: list[float], cut_start: bool = False,
 
 
 @dataclass(frozen=True)
-class Aorta:
+class Aorta(Vessel):
     """Root with three sinuses, ascending aorta, arch, and the start of the descending aorta."""
 
     landmarks: Landmarks
+    round_over = 3.0
 
     @cached_property
     def sinus_directions(self) -> dict[str, np.ndarray]:
@@ -66,10 +67,11 @@ class Aorta:
 
 
 @dataclass(frozen=True)
-class PulmonaryArtery:
+class PulmonaryArtery(Vessel):
     """Trunk from the right ventricle, in front of and then left of the aorta, and the branches under the arch."""
 
     landmarks: Landmarks
+    round_over = 4.0
 
     @cached_property
     def bifurcation(self) -> np.ndarray:

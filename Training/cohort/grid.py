@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
-from Training.cohort.curves import Tube, cone, cut_flat
+from Training.cohort.curves import Tube, Vessel, cone, cut_flat
 from Training.cohort.fields import FAR, Solid
 
 Box = tuple[slice, slice, slice]
@@ -42,12 +43,15 @@ class Grid:
         first, last = np.clip(first, 0, size), np.clip(last, 0, size)
         return tuple(slice(int(a), int(b)) for a, b in zip(first[::-1], last[::-1], strict=True))
 
-    def box_of(self, *solids: Solid, margin: float = 0.0) -> Box:
-        """Voxels that may lie in any of the solids."""
-        corners = [solid.bounds() for solid in solids]
-        return self.box(
-            np.min([low for low, _ in corners], axis=0), np.max([high for _, high in corners], axis=0), margin
-        )
+    def box_of(self, solid: Solid, margin: float = 0.0) -> Box:
+        """Voxels that may lie in a solid, widened by `margin` mm."""
+        return self.box(*solid.bounds(), margin)
+
+    def field(self, solid: Solid, box: Box, reach: float) -> np.ndarray:
+        """A solid's field on a box; of a vessel, exact only up to `reach` mm outside it."""
+        if isinstance(solid, Vessel):
+            return reduce(solid.join, (self.tube_field(tube, box, reach) for tube in solid.tubes))
+        return solid.field(self.points[(slice(None), *box)])
 
     def tube_field(self, tube: Tube, box: Box, reach: float) -> np.ndarray:
         """A tube's field on a box, exact up to `reach` mm outside it, `FAR` beyond; each cone visits its own voxels."""

@@ -10,7 +10,7 @@ import numpy as np
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.cohort.anatomy import Anatomy
-from Training.cohort.compose import compose
+from Training.cohort.compose import GAPS, compose
 from Training.cohort.deformation import Deformation
 from Training.cohort.factors import Factors, population, stream
 from Training.cohort.grid import Grid
@@ -76,17 +76,5 @@ def grid_for(anatomy: Anatomy, spacing: float) -> Grid:
 
 def extent(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper corner [3] (heart coordinates, mm) of a box that holds every structure."""
-    solids = [
-        anatomy.myocardium,
-        anatomy.right_ventricle,
-        anatomy.left_atrium,
-        anatomy.right_atrium,
-        *anatomy.aorta.tubes,
-        *anatomy.pulmonary_artery.tubes,
-        *anatomy.pulmonary_veins.tubes,
-        *anatomy.left_atrial_appendage.tubes,
-        *anatomy.superior_vena_cava.tubes,
-        *anatomy.inferior_vena_cava.tubes,
-    ]
-    corners = [solid.bounds() for solid in solids]
+    corners = [anatomy.solid(key).bounds() for key in GAPS]
     return np.min([low for low, _ in corners], axis=0), np.max([high for _, high in corners], axis=0)

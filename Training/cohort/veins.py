@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from Training.cohort.atria import LeftAtrium, RightAtrium
-from Training.cohort.curves import Tube
+from Training.cohort.curves import Tube, Vessel
 from Training.cohort.fields import StarBody
 from Training.cohort.great_vessels import Aorta, swept
 from Training.cohort.landmarks import Landmarks
@@ -27,10 +27,11 @@ def on_surface(body: StarBody, direction: tuple[float, float, float], part: floa
 
 
 @dataclass(frozen=True)
-class PulmonaryVeins:
+class PulmonaryVeins(Vessel):
     """Four veins into the left atrium; variants: a common left trunk, a third vein on the right."""
 
     atrium: LeftAtrium
+    round_over = 3.0
 
     def ostium(self, name: str) -> np.ndarray:
         """Centre [3] of a vein's mouth: ls, li, rs or ri (left or right, superior or inferior)."""
@@ -77,7 +78,7 @@ class PulmonaryVeins:
 
 
 @dataclass(frozen=True)
-class SuperiorVenaCava:
+class SuperiorVenaCava(Vessel):
     """Down into the roof of the right atrium, to the right of the ascending aorta, which may push it aside."""
 
     atrium: RightAtrium
@@ -105,7 +106,7 @@ class SuperiorVenaCava:
 
 
 @dataclass(frozen=True)
-class InferiorVenaCava:
+class InferiorVenaCava(Vessel):
     """Up into the floor of the right atrium, from the liver."""
 
     atrium: RightAtrium
@@ -121,7 +122,7 @@ class InferiorVenaCava:
 
 
 @dataclass(frozen=True)
-class CoronarySinus:
+class CoronarySinus(Vessel):
     """In the posterior atrioventricular groove, from the left border of the heart to the right atrium."""
 
     landmarks: Landmarks
