@@ -15,6 +15,7 @@ COMMANDS = {
     "export": "Training.export",
     "fit": "Training.fit",
     "prepare": "Training.data.prepare",
+    "sample": "Training.sample",
 }
 
 

@@ -24,7 +24,6 @@ from Training.data.examples import CompletionExamples, Jitter
 from Training.data.hearts import PreparedHearts
 from Training.settings import Settings
 
-
 CHECKPOINT = "last.ckpt"
 START = "start.pt"
 RECIPE = "run.json"
@@ -61,7 +60,9 @@ def run(arguments: argparse.Namespace) -> None:
         log_every_n_steps=50,
         callbacks=[
             EMAWeightAveraging(decay=settings.averaging),
-            ModelCheckpoint(out, filename=Path(CHECKPOINT).stem, every_n_train_steps=250, save_top_k=1, enable_version_counter=False),
+            ModelCheckpoint(
+                out, filename=Path(CHECKPOINT).stem, every_n_train_steps=250, save_top_k=1, enable_version_counter=False
+            ),
         ],
     )
     last = out / CHECKPOINT
