@@ -102,6 +102,17 @@ def origin_of(segment: slicer.vtkSegment) -> str | None:
     return _tag(segment, ORIGIN_TAG)
 
 
+def volume_ml(node: slicer.vtkMRMLSegmentationNode, ID: str) -> float:
+    """Volume of a segment's voxels in ml, as large as they are under a linear parent transform."""
+    segment = node.GetSegmentation().GetSegment(ID)
+    image = segment.GetRepresentation(LABELMAP)
+    if image is None:
+        return 0.0
+    grid = VoxelGrid.of_image(image)
+    voxels = int(mask_on_grid(image, segment.GetLabelValue(), grid).sum())
+    return voxels * float(abs(np.linalg.det((world_from_node(node) @ grid.lattice)[:3, :3]))) / 1000.0
+
+
 def _described(ID: str, segment: slicer.vtkSegment) -> Segment:
     terminology = _tag(segment, slicer.vtkSegment.GetTerminologyEntryTagName())
     return Segment(ID, segment.GetName(), terminology, segment.GetLabelValue())

@@ -1,0 +1,91 @@
+"""The engine in a process of its own: ``python -m CardiacCompletionLib.mrml.engine_worker``.
+
+Reads names of request folders from standard input, one a line, and answers each in its folder. It ends when its input
+is closed, at once and whatever it is doing: so killing the launcher that started it, or Slicer, ends it too.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+from CardiacCompletionLib.completion.completer import HeartCompleter
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.mrml.exchange import append_message, read_request, write_result
+
+# Without work the process goes, and with it the memory it holds on a graphics card.
+_IDLE_S = 300.0
+
+
+def main() -> None:
+    folders: queue.Queue[Path] = queue.Queue()
+    threading.Thread(target=_listen, args=(folders,), daemon=True).start()
+    engine = _Engine()
+    while True:
+        try:
+            folder = folders.get(timeout=_IDLE_S)
+        except queue.Empty:
+            return
+        try:
+            engine.answer(folder)
+        except CompletionError as error:
+            append_message(folder, error=str(error))
+        except Exception as error:
+            traceback.print_exc()
+            append_message(folder, error=f"The completion failed: {error or type(error).__name__}.", unexpected=True)
+
+
+def _listen(folders: queue.Queue[Path]) -> None:
+    for line in sys.stdin:
+        folders.put(Path(line.rstrip("\n")))
+    os._exit(0)
+
+
+class _Engine:
+    """Keeps the last loaded weights, so that the next completion starts at once."""
+
+    def __init__(self) -> None:
+        self._loaded: tuple[str | None, str] | None = None
+        self._completer: HeartCompleter | None = None
+
+    def answer(self, folder: Path) -> None:
+        heart, request = read_request(folder)
+        append_message(folder, progress=0.0, text="Starting PyTorch")
+        _check_torch()
+        if self._loaded != (request.weights, request.device):
+            append_message(folder, progress=0.01, text="Loading the weights")
+            self._completer = HeartCompleter.load(request.weights, request.device)
+            self._loaded = (request.weights, request.device)
+        result = self._completer.complete(
+            heart,
+            request.trusted,
+            request.spacing,
+            progress=lambda fraction, text: append_message(folder, progress=fraction, text=text),
+        )
+        write_result(folder, result)
+        append_message(folder, done=True)
+
+
+def _check_torch() -> None:
+    try:
+        import torch
+
+        # One core stays with Slicer, so that it remains usable.
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+        works = float(torch.ones(2).sum()) == 2.0
+    except (ImportError, OSError, RuntimeError) as error:
+        traceback.print_exc()
+        raise CompletionError(
+            f"PyTorch cannot be used ({error}): in the module PyTorch Util uninstall it, restart Slicer, then install "
+            "it again with another computation backend."
+        ) from error
+    if not works:
+        raise CompletionError("PyTorch computes wrongly on this computer: reinstall it in the module PyTorch Util.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Hearts, results and messages between Slicer and the engine's process: files in one folder, no pickles.
+
+Knows neither slicer nor torch: both sides import it. Arrays travel with a 4x4 matrix instead of in an image format,
+since a heart under a linear transform may be sheared, which image formats cannot hold.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.completion.result import CompletionResult
+from CardiacCompletionLib.geometry.region import Region
+
+_REQUEST = "request"
+_RESULT = "result"
+_MESSAGES = "messages.jsonl"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the engine is asked for; the fields are those of ``HeartCompleter``."""
+
+    trusted: tuple[str, ...]
+    spacing: float = 1.0
+    device: str = "auto"
+    weights: str | None = None
+
+
+def write_request(folder: Path, heart: Heart, request: Request) -> None:
+    _write_heart(folder / _REQUEST, heart, asdict(request))
+
+
+def read_request(folder: Path) -> tuple[Heart, Request]:
+    heart, content = _read_heart(folder / _REQUEST)
+    return heart, Request(**{**content, "trusted": tuple(content["trusted"])})
+
+
+def write_result(folder: Path, result: CompletionResult) -> None:
+    content = {name: list(getattr(result, name)) for name in ("trusted", "inferred", "warnings")}
+    _write_heart(folder / _RESULT, result.heart, {**content, "timings": result.timings})
+
+
+def read_result(folder: Path) -> CompletionResult:
+    heart, content = _read_heart(folder / _RESULT)
+    lists = {name: tuple(content[name]) for name in ("trusted", "inferred", "warnings")}
+    return CompletionResult(heart, timings=content["timings"], **lists)
+
+
+def append_message(folder: Path, **content: object) -> None:
+    """Add one message, a JSON object on a line: ``progress`` and ``text``, or ``done``, or ``error``."""
+    with (folder / _MESSAGES).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(content) + "\n")
+
+
+def read_messages(folder: Path, position: int) -> tuple[list[dict], int]:
+    """Messages after a position in the file, and the position behind them; a half-written line waits."""
+    path = folder / _MESSAGES
+    if not path.exists():
+        return [], position
+    with path.open("rb") as file:
+        file.seek(position)
+        complete = file.read().rpartition(b"\n")[0]
+    lines = complete.splitlines()
+    return [json.loads(line) for line in lines], position + len(complete) + (1 if complete else 0)
+
+
+def _write_heart(stem: Path, heart: Heart, content: dict) -> None:
+    arrays = {key: region.mask for key, region in heart.regions.items()}
+    np.savez_compressed(stem.with_suffix(".npz"), **arrays)
+    placement = {
+        "starts": {key: list(region.start) for key, region in heart.regions.items()},
+        "shape": list(heart.shape),
+        "ijk_to_ras": np.asarray(heart.ijk_to_ras).tolist(),
+    }
+    stem.with_suffix(".json").write_text(json.dumps({"heart": placement, **content}), encoding="utf-8")
+
+
+def _read_heart(stem: Path) -> tuple[Heart, dict]:
+    content = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
+    placement = content.pop("heart")
+    with np.load(stem.with_suffix(".npz"), allow_pickle=False) as arrays:
+        regions = {key: Region(arrays[key], tuple(start)) for key, start in placement["starts"].items()}
+    return Heart(regions, tuple(placement["shape"]), np.array(placement["ijk_to_ras"])), content

@@ -1,0 +1,31 @@
+"""Taking a completion back in one step."""
+
+from __future__ import annotations
+
+import slicer
+
+
+class CompletionUndo:
+    """Remembers a segmentation as it was before a completion was written into it; keeps one copy in memory.
+
+    For a segmentation that did not exist before, the step back is to remove it.
+    """
+
+    def __init__(self, output: slicer.vtkMRMLSegmentationNode, created: bool) -> None:
+        self._output = output
+        self._before: slicer.vtkSegmentation | None = None
+        if not created:
+            self._before = slicer.vtkSegmentation()
+            self._before.DeepCopy(output.GetSegmentation())
+
+    @property
+    def possible(self) -> bool:
+        """Whether the segmentation is still in the scene."""
+        return self._output.GetScene() is not None
+
+    def restore(self) -> None:
+        """Bring back the state before the completion."""
+        if self._before is None:
+            self._output.GetScene().RemoveNode(self._output)
+        else:
+            self._output.GetSegmentation().DeepCopy(self._before)
