@@ -14,6 +14,7 @@ from Training.cohort.factors import Factors
 from Training.cohort.fields import Solid
 from Training.cohort.great_vessels import Aorta, PulmonaryArtery
 from Training.cohort.landmarks import Landmarks
+from Training.cohort.sampled import SampledField
 from Training.cohort.veins import CoronarySinus, InferiorVenaCava, PulmonaryVeins, SuperiorVenaCava
 from Training.cohort.ventricles import LeftVentricle, Myocardium, RightVentricle
 
@@ -79,7 +80,13 @@ class Anatomy:
 
     @cached_property
     def coronary_arteries(self) -> CoronaryArteries:
-        return CoronaryArteries(self.aorta, self.myocardium, self.right_ventricle, self.outside)
+        corners = [
+            solid.bounds() for solid in (self.myocardium, self.right_ventricle, self.left_atrium, self.right_atrium)
+        ]
+        low = np.min([low for low, _ in corners], axis=0) - 8.0
+        high = np.max([high for _, high in corners], axis=0) + 8.0
+        surface = SampledField.of(self.outside, low, high)
+        return CoronaryArteries(self.aorta, self.myocardium, self.right_ventricle, surface)
 
     def solid(self, key: str) -> Solid:
         """The structure of a key, e.g. left_atrium."""

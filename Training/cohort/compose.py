@@ -86,6 +86,7 @@ class Composition:
         box, field = self._fields[chamber]
         steepness = np.sqrt(sum(slope * slope for slope in np.gradient(field, np.float32(self.grid.spacing))))
         distance = field / np.maximum(steepness, 0.3)
+        thickness = max(thickness, 1.2 * self.grid.spacing)  # a thinner shell would have holes between voxels
         self.paint(key, box, np.maximum(distance - np.float32(thickness), -distance), {})
 
     def overlay(self, key: str, tubes: Sequence[Tube], but: Sequence[str]) -> None:
@@ -94,12 +95,13 @@ class Composition:
         thick = Branches([Tube(tube.curve, np.maximum(tube.radii, thinnest)) for tube in tubes])
         box = self.grid.box_of(thick)
         part, inside = self.labels[box], self.grid.field(thick, box, reach=0.0) < 0
+        self._fields[key] = (box, FAR)
         part[inside & ~np.isin(part, [self._label_of[other] for other in but])] = self._label_of[key]
 
     def keep_pieces(self, key: str, pieces: int) -> None:
         """Keep a structure's largest connected pieces; crumbs that a neighbour has cut off go back to background."""
         label = self._label_of[key]
-        part = self.labels[self._fields[key][0]] if key in self._fields else self.labels
+        part = self.labels[self._fields[key][0]]
         found, count = ndimage.label(part == label, structure=np.ones((3, 3, 3)))
         if count <= pieces:
             return

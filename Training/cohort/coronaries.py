@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from Training.cohort.curves import Tube, Vessel, spline
 from Training.cohort.great_vessels import Aorta
+from Training.cohort.sampled import SampledField
 from Training.cohort.ventricles import Myocardium, RightVentricle
 
 _LEVELS = np.radians(np.linspace(62.0, 176.0, 16))  # polar angle from the base, seen from the cavity's centre
@@ -23,13 +23,13 @@ class CoronaryArteries(Vessel):
 
     Attributes:
         aorta, myocardium, right_ventricle: what they rise from and run on.
-        surface: field (mm) of the whole heart's outside, on which the vessels are laid.
+        surface: field of the whole heart's outside, on which the vessels are laid.
     """
 
     aorta: Aorta
     myocardium: Myocardium
     right_ventricle: RightVentricle
-    surface: Callable[[np.ndarray], np.ndarray]
+    surface: SampledField
 
     def on_left_ventricle(self, polar: np.ndarray, around: np.ndarray, above: float = 1.0) -> np.ndarray:
         """Points [N, 3] `above` mm over the left ventricle's epicardium, at angles (radians) from base and septum."""
@@ -86,18 +86,11 @@ class CoronaryArteries(Vessel):
         curve = spline(np.array(points), 2.0)
         free = np.arange(len(curve)) * 2.0 >= fixed
         for _ in range(8):
-            height, slope = self._height(curve)
+            height, slope = self.surface.at(curve)
             lift = np.clip(radius - height, -1.0, 4.0)
             curve = curve + np.where(free, lift, 0.0)[:, None] * slope
         smooth = gaussian_filter1d(curve, 1.5, axis=0, mode="nearest")
         return np.where(free[:, None], smooth, curve)
-
-    def _height(self, curve: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Field [M] (mm) of the heart's outside along a curve and its unit gradient [M, 3], by central differences."""
-        steps = np.concatenate([np.zeros((1, 3)), np.eye(3), -np.eye(3)])
-        values = self.surface((curve.T[:, None, :] + steps.T[:, :, None]).astype(np.float32))
-        slope = (values[1:4] - values[4:7]).T
-        return values[0], slope / (np.linalg.norm(slope, axis=1, keepdims=True) + 1e-6)
 
     @cached_property
     def courses(self) -> dict[str, np.ndarray]:
@@ -139,7 +132,7 @@ class CoronaryArteries(Vessel):
         length = self.aorta.landmarks.factors["left_main_length"]
         way = groove + 6.0 * self.aorta.landmarks.mitral.normal - mouth[-1]
         fork = mouth[-1] + min(length, 0.6 * float(np.linalg.norm(way))) * way / np.linalg.norm(way)
-        height, slope = self._height(fork[None])
+        height, slope = self.surface.at(fork[None])
         return fork + max(0.0, 1.5 - float(height[0])) * slope[0]
 
     def _down(self, start: np.ndarray, polar: np.ndarray, sweep: float) -> np.ndarray:

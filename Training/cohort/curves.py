@@ -122,13 +122,24 @@ class Tube:
 def cone(points: np.ndarray, start: np.ndarray, end: np.ndarray, first: float, last: float) -> np.ndarray:
     """Field (mm) of a round-ended cone between two balls, at points [3, ...]."""
     axis = np.asarray(end - start, dtype=np.float32)
-    length2 = np.float32(max(float(axis @ axis), 1e-6))
+    along = axis / np.float32(max(float(axis @ axis), 1e-6))
     x, y, z = (points[a] - np.float32(start[a]) for a in range(3))
-    t = np.clip((x * axis[0] + y * axis[1] + z * axis[2]) / length2, 0, 1)
+    t = x * along[0]
+    t += y * along[1]
+    t += z * along[2]
+    np.minimum(t, 1, out=t)
+    np.maximum(t, 0, out=t)
     x -= t * axis[0]
     y -= t * axis[1]
     z -= t * axis[2]
-    return np.sqrt(x * x + y * y + z * z) - (np.float32(first) + t * np.float32(last - first))
+    x *= x
+    x += y * y
+    x += z * z
+    np.sqrt(x, out=x)
+    t *= np.float32(last - first)
+    x -= t
+    x -= np.float32(first)
+    return x
 
 
 def cut_flat(values: np.ndarray, points: np.ndarray, centre: np.ndarray, normal: np.ndarray, radius: float) -> None:

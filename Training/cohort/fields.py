@@ -5,12 +5,14 @@ Points are float32 [3, ...]: one leading axis for R, A, S (mm), any shape after 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Protocol
 
 import numpy as np
 
+_BLOCK = 8192  # points
 FAR = np.float32(1.0e3)  # field value (mm) where a solid was not evaluated: certainly outside
 
 
@@ -32,6 +34,15 @@ class Solid(Protocol):
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper corner [3] (mm) of a box that holds the solid."""
+
+
+def blockwise(function: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
+    """A field at points [3, ...], evaluated in blocks small enough to stay in the processor's cache."""
+    flat = points.reshape(3, -1)
+    values = np.empty(flat.shape[1], dtype=np.float32)
+    for start in range(0, values.size, _BLOCK):
+        values[start : start + _BLOCK] = function(flat[:, start : start + _BLOCK])
+    return values.reshape(points.shape[1:])
 
 
 def smooth_union(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 
 from Training.cohort.curves import Tube, Vessel, cone, cut_flat
-from Training.cohort.fields import FAR, Solid
+from Training.cohort.fields import FAR, Solid, blockwise
 
 Box = tuple[slice, slice, slice]
 
@@ -51,7 +51,7 @@ class Grid:
         """A solid's field on a box; of a vessel, exact only up to `reach` mm outside it."""
         if isinstance(solid, Vessel):
             return reduce(solid.join, (self.tube_field(tube, box, reach) for tube in solid.tubes))
-        return solid.field(self.points[(slice(None), *box)])
+        return blockwise(solid.field, self.points[(slice(None), *box)])
 
     def tube_field(self, tube: Tube, box: Box, reach: float) -> np.ndarray:
         """A tube's field on a box, exact up to `reach` mm outside it, `FAR` beyond; each cone visits its own voxels."""

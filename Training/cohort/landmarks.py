@@ -79,7 +79,10 @@ class Landmarks:
     @cached_property
     def aortic(self) -> ValvePlane:
         """Aortic ring; normal into the aorta, up the axis but leaning over the septum and forward."""
-        normal = self.place(0.55, 0.42, 0.72)
+        f = self.factors
+        normal = self.place(0.55, 0.42, 0.72) + self.place(
+            *np.tan(np.radians([f["aortic_tilt_x"], f["aortic_tilt_y"]])), 0.0
+        )
         return ValvePlane(
             self.place(*self.factors.triple("aortic_valve")),
             normal / np.linalg.norm(normal),
@@ -89,6 +92,8 @@ class Landmarks:
     @cached_property
     def pulmonary(self) -> ValvePlane:
         """Pulmonary ring; normal into the trunk, up, back and a little to the left."""
-        normal = self.offset(-0.05, -0.45, 0.9)
-        radius = 0.93 * self.factors["trunk_radius"]
+        f = self.factors
+        tilt = np.tan(np.radians([f["pulmonary_tilt_x"], f["pulmonary_tilt_y"]]))
+        normal = self.offset(-0.05 + tilt[0], -0.45 + tilt[1], 0.9)
+        radius = f["pulmonary_radius"]
         return ValvePlane(self.place(*self.factors.triple("pulmonary_valve")), normal / np.linalg.norm(normal), radius)

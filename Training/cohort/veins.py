@@ -55,20 +55,35 @@ class PulmonaryVeins(Vessel):
         points = [start + along * course for along in (-4.0, 5.0, 0.55 * length)] + [start + length * course + bend]
         return swept(points, [1.3 * radius, 1.1 * radius, 0.92 * radius, 0.72 * radius], cut_end=True)
 
+    def tributary(self, vein: Tube, name: str) -> Tube:
+        """The first side branch of a vein, joining it at an acute angle on the way to the atrium."""
+        f = self.atrium.landmarks.factors
+        length, joint = 0.42 * f["vein_length"], vein.curve[int(0.62 * len(vein.curve))]
+        away = {"ls": (0.0, 0.75, 0.45), "li": (0.0, -0.45, -0.75), "rs": (0.0, 0.5, 0.75), "ri": (0.0, -0.6, -0.6)}[
+            name
+        ]
+        course = 0.8 * self.course(name) + np.array(away)
+        course /= np.linalg.norm(course)
+        points = [joint, joint + 0.5 * length * course, joint + length * course]
+        return swept(points, [0.6 * f["vein_radius"], 0.55 * f["vein_radius"], 0.45 * f["vein_radius"]], cut_end=True)
+
     @cached_property
     def tubes(self) -> list[Tube]:
         """All veins of this heart."""
         factors = self.atrium.landmarks.factors
         radius, length = factors["vein_radius"], factors["vein_length"]
-        tubes = [self.vein("rs"), self.vein("ri")]
+        veins = {"rs": self.vein("rs"), "ri": self.vein("ri")}
+        tubes = []
         if factors.variants["left_veins"] == "common":
             mouth = 0.5 * (self.ostium("ls") + self.ostium("li"))
             course = self.course("ls") + self.course("li")
             fork = mouth + 0.45 * length * course / np.linalg.norm(course)
             tubes.append(swept([mouth - 0.2 * (fork - mouth), fork], [1.5 * radius, 1.3 * radius]))
-            tubes += [self.vein("ls", fork), self.vein("li", fork)]
+            veins |= {"ls": self.vein("ls", fork), "li": self.vein("li", fork)}
         else:
-            tubes += [self.vein("ls"), self.vein("li")]
+            veins |= {"ls": self.vein("ls"), "li": self.vein("li")}
+        for name, vein in veins.items():
+            tubes += [vein, self.tributary(vein, name)]
         if factors.variants["right_veins"] == "middle":
             mouth = 0.5 * (self.ostium("rs") + self.ostium("ri"))
             course = 0.5 * (self.course("rs") + self.course("ri"))

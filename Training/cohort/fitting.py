@@ -1,0 +1,299 @@
+"""Finding the factors of a real heart: pose and factors for which the virtual heart's surfaces meet the real ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+
+import numpy as np
+from scipy import ndimage
+
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.geometry.label_map import LabelMap
+from Training.cohort.anatomy import Anatomy
+from Training.cohort.compose import GAPS, composed_field
+from Training.cohort.curves import Branches, Tube, Vessel
+from Training.cohort.factors import Factors, Population, population
+from Training.cohort.fields import Solid
+
+CHAMBERS = ("left_ventricle", "right_ventricle", "left_atrium", "right_atrium")
+CAVAE = ("superior_vena_cava", "inferior_vena_cava")
+_BAND = 8.0  # mm: how far from its surface a structure is compared
+_WEIGHT = 120.0  # independent millimetre measurements that a chamber's surface counts for, against the population
+_POSE_SPREAD = np.array([30.0, 30.0, 30.0, 4.0, 4.0, 4.0, 0.06])  # mm, degrees, log scale: prior spread of the pose
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a heart lies: heart coordinates are turned, scaled and shifted into patient coordinates.
+
+    Attributes:
+        values: shift (mm) [3], rotation vector (degrees) [3], logarithm of the scale.
+    """
+
+    values: np.ndarray
+
+    @cached_property
+    def scale(self) -> float:
+        return float(np.exp(self.values[6]))
+
+    @cached_property
+    def rotation(self) -> np.ndarray:
+        """[3, 3], by Rodrigues' formula."""
+        vector = np.radians(self.values[3:6])
+        angle = np.linalg.norm(vector)
+        x, y, z = vector / angle if angle > 0 else np.zeros(3)
+        cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+        return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+
+    def to_heart(self, ras: np.ndarray) -> np.ndarray:
+        """Heart coordinates float32 [3, N] of patient coordinates [N, 3] (mm)."""
+        return ((ras - self.values[:3]) @ self.rotation / self.scale).T.astype(np.float32)
+
+    def to_patient(self, points: np.ndarray) -> np.ndarray:
+        """Patient coordinates [N, 3] of heart coordinates [N, 3] (mm)."""
+        return self.scale * points @ self.rotation.T + self.values[:3]
+
+
+class RealHeart:
+    """A real label map, read as surfaces.
+
+    Attributes:
+        keys: the structures it holds that the procedural generator fits (coronary arteries and thin walls are not).
+        points: key -> sampled positions [N, 3] RAS mm near the surface.
+        distances: key -> signed distance [N] (mm, negative inside) there.
+    """
+
+    def __init__(self, label_map: LabelMap, samples: int = 900) -> None:
+        self.label_map = label_map
+        present = set(np.unique(label_map.voxels).tolist())
+        labels = {s.key: s.label for s in load_vocabulary() if s.key in GAPS and s.label in present}
+        if not set(CHAMBERS) <= set(labels):
+            raise CompletionError("A heart can be fitted only when all four chambers are labelled.")
+        self.keys = [key for key in GAPS if key in labels]
+        self.masks = {key: label_map.voxels == labels[key] for key in self.keys}
+        self.fields = {key: signed_distance(mask, label_map.spacing) for key, mask in self.masks.items()}
+        rng = np.random.default_rng(0)
+        self.points, self.distances = {}, {}
+        for key, field in self.fields.items():
+            near = np.argwhere(np.abs(field) < _BAND)
+            near = near[rng.choice(len(near), min(samples, len(near)), replace=False)]
+            self.points[key] = label_map.ras_from_ijk(near[:, ::-1])
+            self.distances[key] = field[tuple(near.T)]
+
+    def centroid(self, key: str) -> np.ndarray:
+        """Centre of mass [3] RAS mm."""
+        return self.label_map.ras_from_ijk(np.argwhere(self.masks[key])[:, ::-1]).mean(axis=0)
+
+    def depth(self, key: str, ras: np.ndarray) -> np.ndarray:
+        """Signed distance (mm) to a structure's surface at positions [N, 3]; positions off the image count as far."""
+        index = self.label_map.ijk_from_ras(ras)[:, ::-1].T
+        return ndimage.map_coordinates(self.fields[key], index, order=1, mode="constant", cval=100.0)
+
+
+def signed_distance(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Signed distance (mm, negative inside) float32 [K, J, I] to the surface of a mask; spacing along i, j, k."""
+    sampling = tuple(float(s) for s in spacing[::-1])
+    outside = ndimage.distance_transform_edt(~mask, sampling=sampling)
+    inside = ndimage.distance_transform_edt(mask, sampling=sampling)
+    half = 0.5 * float(np.min(spacing))
+    return np.where(mask, half - inside, outside - half).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A virtual heart in a real one's place.
+
+    Attributes:
+        pose: where it lies.
+        scores: standard scores [measures] of its factors.
+        variants: the kinds assumed.
+        covariance: posterior covariance [measures, measures] of the scores, linearised; None for a first guess.
+    """
+
+    pose: Pose
+    scores: np.ndarray
+    variants: dict[str, str]
+    covariance: np.ndarray | None = None
+
+    @cached_property
+    def factors(self) -> Factors:
+        return Factors(population().values(self.scores), self.variants, surface_seed=0)
+
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        return Anatomy(self.factors)
+
+    def visible(self, real: RealHeart) -> dict[str, Solid]:
+        """Vessels cut where the real ones end: a scan shows more or less of them, and a cut is no wall."""
+        solids: dict[str, Solid] = {}
+        for key in [*real.keys, *CAVAE]:
+            solid = self.anatomy.solid(key)
+            if isinstance(solid, Vessel) and key != "left_atrial_appendage":
+                # Where caval veins are not labelled, the right atrium's label holds what the scan shows of them.
+                where = key if key in real.keys else "right_atrium"
+                tubes = [self._shortened(tube, where, real) for tube in solid.tubes]
+                solids[key] = Branches(tubes, solid.round_over)
+        return solids
+
+    def _shortened(self, tube: Tube, key: str, real: RealHeart) -> Tube:
+        inside = np.flatnonzero(real.depth(key, self.pose.to_patient(tube.curve)) < 2.0)
+        end = max(2, int(inside[-1]) + 1 if len(inside) else 2)
+        return replace(
+            tube, curve=tube.curve[:end], radii=tube.radii[:end], cut_end=tube.cut_end or end < len(tube.curve)
+        )
+
+    def field(self, key: str, ras: np.ndarray, solids: dict[str, Solid]) -> np.ndarray:
+        """The structure's field (mm) [N] at patient positions [N, 3]; the right atrium with its caval stubs."""
+        points = self.pose.to_heart(ras)
+        field = composed_field(self.anatomy, key, points, solids)
+        if key == "right_atrium":
+            field = reduce(np.minimum, [solids[vein].field(points) for vein in CAVAE if vein in solids], field)
+        return self.pose.scale * field
+
+    def dice(self, real: RealHeart) -> dict[str, float]:
+        """Overlap of each labelled structure, voxel by voxel on the real heart's grid."""
+        solids, overlaps = self.visible(real), {}
+        for key in real.keys:
+            mask = real.masks[key]
+            candidates = np.argwhere(real.fields[key] < 25.0)
+            inside = self.field(key, real.label_map.ras_from_ijk(candidates[:, ::-1]), solids) < 0
+            both = np.count_nonzero(inside & mask[tuple(candidates.T)])
+            overlaps[key] = 2.0 * both / (np.count_nonzero(inside) + np.count_nonzero(mask))
+        return overlaps
+
+
+def first_guess(real: RealHeart, variants: dict[str, str]) -> Fit:
+    """The average heart, turned and shifted so that the chambers' centres lie where the real ones do (Kabsch 1976)."""
+    table = population()
+    scores = np.zeros(len(table.names))
+    average = Fit(Pose(np.zeros(7)), scores, variants).anatomy
+    ours = np.array([_middle(average, key) for key in CHAMBERS])
+    theirs = np.array([real.centroid(key) for key in CHAMBERS])
+    u, _, v = np.linalg.svd((ours - ours.mean(axis=0)).T @ (theirs - theirs.mean(axis=0)))
+    turn = v.T @ np.diag([1, 1, np.linalg.det(v.T @ u.T)]) @ u.T
+    base, septal = (turn @ average.landmarks.frame[:, k] for k in (2, 0))
+    azimuth, elevation = np.degrees([np.arctan2(base[1], base[0]), np.arcsin(base[2])])
+    level = np.array([-base[1], base[0], 0.0]) / np.hypot(base[0], base[1])
+    roll = np.degrees(np.arctan2(septal @ np.cross(base, level), septal @ level))
+    wanted = {"axis_azimuth": azimuth, "axis_elevation": elevation, "axis_roll": roll}
+    scores = table.scores({**table.values(scores), **wanted})
+    shift = theirs.mean(axis=0) - turn @ ours.mean(axis=0)
+    return Fit(Pose(np.concatenate([shift, np.zeros(4)])), scores, variants)
+
+
+def _middle(anatomy: Anatomy, key: str) -> np.ndarray:
+    """Roughly a chamber's centre of mass [3]: the mean of a coarse grid of points inside it."""
+    low, high = anatomy.solid(key).bounds()
+    axes = [np.arange(a, b, 5.0) for a, b in zip(low, high, strict=True)]
+    points = np.stack(np.meshgrid(*axes, indexing="ij")).reshape(3, -1).astype(np.float32)
+    return points[:, composed_field(anatomy, key, points, {}) < 0].mean(axis=1)
+
+
+def fit(real: RealHeart, variants: dict[str, str], rounds: int = 12) -> Fit:
+    """Pose and factors of greatest posterior density, by Levenberg-Marquardt over standard scores.
+
+    Residuals are differences between the virtual and the real signed distance near each labelled surface; the prior is
+    the population itself. Factors of structures that are not labelled stay at what the others make likely.
+    """
+    problem = _Problem(real, population(), variants)
+    state, damping = problem.start(first_guess(real, variants)), 0.3
+    solids = problem.fit_of(state).visible(real)
+    residual = problem.residual(state, solids)
+    cost = problem.cost(state, residual)
+    for _ in range(rounds):
+        jacobian = problem.jacobian(state, residual, solids)
+        gradient = jacobian.T @ residual + problem.precision @ (state - problem.centre)
+        curvature = jacobian.T @ jacobian + problem.precision
+        for _ in range(4):
+            step = np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), -gradient)
+            trial = state + np.clip(step, -problem.longest, problem.longest)
+            trial_residual = problem.residual(trial, solids)
+            if problem.cost(trial, trial_residual) < cost:
+                damping = max(damping / 4, 1e-3)
+                state = trial
+                break
+            damping *= 4
+        solids = problem.fit_of(state).visible(real)
+        residual = problem.residual(state, solids)
+        cost = problem.cost(state, residual)
+    return replace(problem.fit_of(state), covariance=problem.covariance(curvature))
+
+
+class _Problem:
+    """The optimiser's view: a vector of pose and standard scores, residuals, and the prior's precision."""
+
+    def __init__(self, real: RealHeart, table: Population, variants: dict[str, str]) -> None:
+        self.real, self.table, self.variants = real, table, variants
+        used = {*real.keys, *CHAMBERS, "drivers", "attitude", "cavae"}
+        themes = {theme for theme in table.table["measures"] if theme in used}
+        themes |= {"veins"} if "pulmonary_veins" in used else set()
+        themes |= {"appendage"} if "left_atrial_appendage" in used else set()
+        self.free = np.array(table.indices(themes))
+        self.precision = np.zeros((7 + len(self.free), 7 + len(self.free)))
+        self.precision[:7, :7] = np.diag(_POSE_SPREAD**-2)
+        # The tie to drivers leaves a factor of its own some play even where a driver explains it wholly.
+        covariance = table.correlation[np.ix_(self.free, self.free)] + 0.2 * np.eye(len(self.free))
+        self.precision[7:, 7:] = np.linalg.inv(covariance)
+        self.longest = np.concatenate([[15.0, 15.0, 15.0, 5.0, 5.0, 5.0, 0.05], np.full(len(self.free), 1.0)])
+
+    def start(self, guess: Fit) -> np.ndarray:
+        """The optimiser's vector of a first guess, which also becomes the prior's centre of the pose."""
+        self.fixed = guess.scores.copy()
+        state = np.concatenate([guess.pose.values, guess.scores[self.free]])
+        self.centre = np.concatenate([guess.pose.values, np.zeros(len(self.free))])
+        return state
+
+    def fit_of(self, state: np.ndarray) -> Fit:
+        scores = self.fixed.copy()
+        scores[self.free] = state[7:]
+        return Fit(Pose(state[:7].copy()), scores, self.variants)
+
+    def residual(self, state: np.ndarray, solids: dict[str, Solid]) -> np.ndarray:
+        """Weighted differences of signed distance, all structures one after the other.
+
+        Vessels are rebuilt from the state but end where `solids`, cut for an earlier state, ended.
+        """
+        fitted = self.fit_of(state)
+        cut = {key: _recut(fitted.anatomy.solid(key), solid) for key, solid in solids.items()}
+        parts = []
+        for key in self.real.keys:
+            ours = np.clip(fitted.field(key, self.real.points[key], cut), -_BAND, _BAND)
+            difference = ours - np.clip(self.real.distances[key], -_BAND, _BAND)
+            parts.append(difference * np.sqrt(_WEIGHT / len(difference)))
+        return np.concatenate(parts).astype(np.float64)
+
+    def covariance(self, curvature: np.ndarray) -> np.ndarray:
+        """Covariance [measures, measures] of all scores: of the free ones after the fit, of the others before it."""
+        covariance = self.table.correlation.copy()
+        others = np.setdiff1d(np.arange(len(covariance)), self.free)
+        covariance[np.ix_(self.free, others)] = covariance[np.ix_(others, self.free)] = 0.0
+        covariance[np.ix_(self.free, self.free)] = np.linalg.inv(curvature)[7:, 7:]
+        return covariance
+
+    def cost(self, state: np.ndarray, residual: np.ndarray) -> float:
+        away = state - self.centre
+        return float(residual @ residual + away @ self.precision @ away)
+
+    def jacobian(self, state: np.ndarray, residual: np.ndarray, solids: dict[str, Solid]) -> np.ndarray:
+        """Forward differences; drivers move no surface, they only tie the other factors together."""
+        jacobian = np.zeros((len(residual), len(state)))
+        still = {7 + k for k, place in enumerate(self.free) if self.table.names[place] in self.table.drivers}
+        for column in range(len(state)):
+            if column in still:
+                continue
+            step = 0.01 if column == 6 else 0.2
+            moved = state.copy()
+            moved[column] += step
+            jacobian[:, column] = (self.residual(moved, solids) - residual) / step
+        return jacobian
+
+
+def _recut(vessel: Vessel, pattern: Branches) -> Branches:
+    """A vessel whose branches end at the same sample of their centreline as a pattern's."""
+    tubes = []
+    for tube, like in zip(vessel.tubes, pattern.tubes, strict=True):
+        end = min(len(like.curve), len(tube.curve))
+        tubes.append(replace(tube, curve=tube.curve[:end], radii=tube.radii[:end], cut_end=like.cut_end))
+    return Branches(tubes, vessel.round_over)
