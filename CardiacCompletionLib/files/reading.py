@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from CardiacCompletionLib.anatomy.identification import Segment
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.label_map_file import ras_placement
+from CardiacCompletionLib.files.nifti import is_complete
 from CardiacCompletionLib.files.segmentation import Segmentation
 
 MAXIMAL_LABELS = 1000
@@ -38,10 +39,13 @@ def read_segmentation(path: str | os.PathLike[str]) -> Segmentation:
 def _read_image(path: Path) -> sitk.Image:
     if not path.is_file():
         raise CompletionError(f"There is no file {path}: check its name.")
+    damaged = f"{path.name} cannot be read: it is damaged or not a label map."
+    if path.name.endswith((".nii", ".nii.gz")) and not is_complete(path):
+        raise CompletionError(damaged)
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
-        raise CompletionError(f"{path.name} cannot be read: it is damaged or not a label map.") from error
+        raise CompletionError(damaged) from error
     if image.GetDimension() != 3:
         raise CompletionError(
             f"{path.name} has {image.GetDimension()} dimensions: save one time frame or volume of it."

@@ -51,7 +51,11 @@ class Reference:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Reference:
         """Raises KeyError or TypeError if the content is of another form."""
-        return cls({key: TypicalPlace(**place) for key, place in content["places"].items()}, float(content["scale"]))
+        places = {
+            key: TypicalPlace(**{**place, "centroid": tuple(place["centroid"])})
+            for key, place in content["places"].items()
+        }
+        return cls(places, float(content["scale"]))
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ def load_model(path: str | Path | None = None, device: str = "cpu") -> TrainedMo
     Raises:
         CompletionError: if either file is missing or damaged, or made for another version.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
     path = Path(path) if path else resource_path("Weights") / f"{BUNDLED}.safetensors"
@@ -57,6 +58,8 @@ def load_model(path: str | Path | None = None, device: str = "cpu") -> TrainedMo
         network = HeartAutoEncoder(HeartModelConfig.from_json(card["architecture"]))
         network.load_state_dict({name: value.float() for name, value in load(content).items()})
         reference = Reference.from_json(card["reference"])
+    except SafetensorError as error:
+        raise CompletionError(f"The weights {path.name} are damaged or not safetensors: fetch them again.") from error
     except (KeyError, TypeError, RuntimeError) as error:
         raise CompletionError(f"The weights {path.name} were made for another version of CardiacCompletion.") from error
     return TrainedModel(network.to(device).eval(), reference, card)

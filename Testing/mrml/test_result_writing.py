@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import slicer
 import vtk
-from phantoms import SHAPE, linear_transform, partial_heart, segment_id, segmentation_of, voxels_of
+from Testing.mrml.phantoms import SHAPE, linear_transform, partial_heart, segment_id, segmentation_of, voxels_of
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.terminology import structure_of

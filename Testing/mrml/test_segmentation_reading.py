@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import slicer
 import vtk
-from phantoms import (
+from Testing.mrml.phantoms import (
     OBLIQUE,
     SHAPE,
     ball,

@@ -1,0 +1,79 @@
+"""Weights are what their card says, or they are not loaded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.geometry.frame import Reference, TypicalPlace
+from CardiacCompletionLib.model import HeartAutoEncoder, HeartModelConfig
+from CardiacCompletionLib.model.weights import load_model, pick_device, save_model
+
+REFERENCE = Reference({"a": TypicalPlace((0.1, 0.2, 0.3), 0.4, 0.01, True)}, 88.0)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[HeartAutoEncoder, Path]:
+    torch.manual_seed(0)
+    network = HeartAutoEncoder(HeartModelConfig(structures=("a", "b"), dim=64, depth=1, latents=4, prior_size=4))
+    path = tmp_path / "weights.safetensors"
+    save_model(network, REFERENCE, {"limits": ["a test"]}, path)
+    return network, path
+
+
+def test_a_saved_model_comes_back(saved: tuple[HeartAutoEncoder, Path]) -> None:
+    network, path = saved
+    loaded = load_model(path)
+    assert loaded.reference == REFERENCE
+    assert loaded.card["limits"] == ["a test"]
+    for name, value in network.state_dict().items():
+        assert torch.allclose(loaded.network.state_dict()[name], value, atol=2e-3), name
+    assert torch.equal(loaded.network.point_embed.basis, network.point_embed.basis)
+
+
+def test_changed_weights_are_refused(saved: tuple[HeartAutoEncoder, Path]) -> None:
+    path = saved[1]
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CompletionError, match="do not match their card"):
+        load_model(path)
+
+
+def test_a_pickle_is_never_read(saved: tuple[HeartAutoEncoder, Path]) -> None:
+    network, path = saved
+    torch.save(network.state_dict(), path)
+    card = json.loads(path.with_suffix(".json").read_text())
+    with pytest.raises(CompletionError, match="do not match"):
+        load_model(path)
+    import hashlib
+
+    card["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(card))
+    with pytest.raises(CompletionError, match="damaged"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("change", [{"card_version": 99}, {"architecture": {"structures": ["a"], "new": 1}}])
+def test_a_card_of_another_version_is_refused(saved: tuple[HeartAutoEncoder, Path], change: dict) -> None:
+    path = saved[1]
+    card = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps({**card, **change}))
+    with pytest.raises(CompletionError, match="another version"):
+        load_model(path)
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CompletionError, match=r"nowhere\.json"):
+        load_model(tmp_path / "nowhere.safetensors")
+
+
+def test_a_device_the_computer_lacks_is_refused() -> None:
+    assert pick_device("cpu") == "cpu"
+    if not torch.cuda.is_available():
+        with pytest.raises(CompletionError, match="no cuda device"):
+            pick_device("cuda")
