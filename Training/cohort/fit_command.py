@@ -1,0 +1,111 @@
+"""Fit the generator's factors and a pose to real hearts; print how well, and write what they say about the population."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from tqdm import tqdm
+
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.files.label_map_file import ras_placement
+from CardiacCompletionLib.geometry.label_map import LabelMap
+from Training.cohort.compose import GAPS
+from Training.cohort.factors import population
+from Training.cohort.fitting import Fit, RealHeart, fit
+from Training.cohort.recentre import FittedHeart, recentred
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="label maps of real hearts (.nii.gz, cardiac10 labels)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for fits.csv, dice.csv and population.json")
+    parser.add_argument("--rounds", type=int, default=8, help="Levenberg-Marquardt rounds (default 8)")
+    parser.add_argument(
+        "--same-patient",
+        nargs="+",
+        default=[],
+        metavar="CASE",
+        help="cases that show one patient; together they count as one heart in population.json",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    paths = sorted(arguments.folder.glob("*.nii.gz"))
+    if not paths:
+        raise CompletionError(f"{arguments.folder} holds no label maps (.nii.gz).")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    hearts, overlaps = [], {}
+    for path in tqdm(paths, desc="Real hearts", unit="heart"):
+        name = path.name.removesuffix(".nii.gz")
+        try:
+            real = RealHeart(read_real(path))
+        except CompletionError as error:
+            tqdm.write(f"{name}: left out. {error}")
+            continue
+        found = fit(real, population().mean().variants, arguments.rounds)
+        overlaps[name] = found.dice(real)
+        weight = 1 / len(arguments.same_patient) if name in arguments.same_patient else 1.0
+        hearts.append(FittedHeart(name, weight, scaled(found), found.covariance))
+        tqdm.write(f"{name}: " + ", ".join(f"{key} {dice:.2f}" for key, dice in overlaps[name].items()))
+    if not hearts:
+        raise CompletionError(f"{arguments.folder} holds no heart with all four chambers labelled.")
+    write_fits(arguments.out / "fits.csv", hearts)
+    write_dice(arguments.out / "dice.csv", overlaps)
+    table = json.dumps(recentred(population(), hearts), indent=1)
+    (arguments.out / "population.json").write_text(table + "\n", encoding="utf-8")
+    print(summary(overlaps))
+
+
+def read_real(path: Path) -> LabelMap:
+    """A label map as it lies on disk.
+
+    Raises:
+        CompletionError: when it cannot be read.
+    """
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise CompletionError(f"{path} cannot be read as a label map.") from error
+    return LabelMap(sitk.GetArrayFromImage(image), ras_placement(image))
+
+
+def scaled(found: Fit) -> dict[str, float]:
+    """A fit's measures in the patient's millimetres: lengths are multiplied by the pose's scale."""
+    rows = population().rows
+    return {
+        name: value * found.pose.scale if rows[name]["unit"] == "mm" else value
+        for name, value in found.factors.measures.items()
+    }
+
+
+def write_fits(path: Path, hearts: Sequence[FittedHeart]) -> None:
+    """One row a heart: its weight and measures."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["case", "weight", *population().names])
+        for heart in hearts:
+            writer.writerow([heart.name, heart.weight, *[f"{heart.measures[name]:.5g}" for name in population().names]])
+
+
+def write_dice(path: Path, overlaps: Mapping[str, Mapping[str, float]]) -> None:
+    """One row a heart: the Dice of each structure; empty where the heart does not label it."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["case", *GAPS], restval="")
+        writer.writeheader()
+        for name, overlap in overlaps.items():
+            writer.writerow({"case": name} | {key: f"{dice:.3f}" for key, dice in overlap.items()})
+
+
+def summary(overlaps: Mapping[str, Mapping[str, float]]) -> str:
+    """Mean and worst Dice of each structure over the hearts that label it."""
+    lines = [f"{'structure':24s} hearts  mean  worst"]
+    for key in GAPS:
+        values = [overlap[key] for overlap in overlaps.values() if key in overlap]
+        if values:
+            lines.append(f"{key:24s} {len(values):6d}  {np.mean(values):.3f} {np.min(values):.3f}")
+    return "\n".join(lines)
