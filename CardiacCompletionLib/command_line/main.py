@@ -13,7 +13,7 @@ from CardiacCompletionLib.anatomy.vocabulary import Vocabulary, load_vocabulary
 from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.reading import read_segmentation
-from CardiacCompletionLib.files.writing import check_output, write_heart
+from CardiacCompletionLib.files.writing import check_folder, check_output, write_heart
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,6 +60,8 @@ def _complete(arguments: argparse.Namespace, vocabulary: Vocabulary) -> None:
     from CardiacCompletionLib.completion.completer import HeartCompleter
 
     output = check_output(arguments.output)
+    if arguments.report:
+        check_folder(Path(arguments.report))
     trusted = [vocabulary[key.strip()].key for key in arguments.trusted.split(",") if key.strip()]
     heart = read_segmentation(arguments.input).heart(trusted, vocabulary, arguments.convention)
     completer = HeartCompleter.load(arguments.weights, arguments.device)

@@ -29,9 +29,14 @@ def check_output(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if not path.name.endswith(ENDINGS):
         raise CompletionError(f"{path.name} has an unknown ending: use one of {', '.join(ENDINGS)}.")
+    check_folder(path)
+    return path
+
+
+def check_folder(path: Path) -> None:
+    """Raises CompletionError if the folder a file is to be written to is missing."""
     if not path.parent.is_dir():
         raise CompletionError(f"There is no folder {path.parent}: make it, or choose another.")
-    return path
 
 
 def write_heart(heart: Heart, origins: Mapping[str, str], vocabulary: Vocabulary, path: str | os.PathLike[str]) -> None:
