@@ -117,6 +117,11 @@ class Population:
             scores.append(difference / row["sd"] if row["sd"] else 0.0)
         return np.array(scores)
 
+    def scores_of(self, factors: Factors) -> np.ndarray:
+        """Standard scores [measures] of a heart's factors, what its variants change undone."""
+        neutral = self.scaled(dict.fromkeys(self.names, 1.0), factors.variants)
+        return self.scores({name: value / neutral[name] for name, value in factors.measures.items()})
+
     def draw(self, seed: int) -> Factors:
         """The factors of the heart of a seed. Each theme has a stream of its own, so adding a theme moves no other."""
         variants = self.draw_variants(seed)

@@ -1,4 +1,4 @@
-"""Fit the generator's factors and a pose to real hearts; print how well, and write what they say about the population."""
+"""Fit the factors and a pose to real hearts; print how well, and write what they say about the population."""
 
 from __future__ import annotations
 
