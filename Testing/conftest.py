@@ -12,13 +12,14 @@ _ROOT = Path(__file__).resolve().parent.parent
 if str(_ROOT) not in sys.path:
     sys.path.insert(0, str(_ROOT))
 
-# Folders whose tests run against MRML. The others never pay for importing slicer.
-_SLICER_FOLDERS = (_ROOT / "Testing" / "mrml", _ROOT / "Testing" / "Python")
+# Folders whose tests run against MRML, and the one whose tests open the panel. The others never import slicer.
+_SCENE_TESTS = _ROOT / "Testing" / "mrml"
+_PANEL_TESTS = _ROOT / "Testing" / "Python"
 
 
 def pytest_collect_file(file_path: Path) -> None:
     """Start the bench before the first file that imports slicer; inside Slicer there is nothing to start."""
-    if not any(folder in file_path.parents for folder in _SLICER_FOLDERS):
+    if not any(folder in file_path.parents for folder in (_SCENE_TESTS, _PANEL_TESTS)):
         return
     import slicer
 
@@ -26,6 +27,23 @@ def pytest_collect_file(file_path: Path) -> None:
         from Testing.bench.headless_slicer import start
 
         start()
+    if _PANEL_TESTS in file_path.parents and slicer.app.moduleManager().module("CardiacCompletion") is None:
+        from Testing.bench import module_stand_ins
+
+        module_stand_ins.install()
+        module_stand_ins.load(_ROOT / "CardiacCompletion" / "CardiacCompletion.py")
+        # As Slicer's own test runner does with the folder of a test.
+        sys.path.insert(0, str(_PANEL_TESTS))
+
+
+@pytest.fixture(autouse=True)
+def nothing_raised_in_slots() -> Iterator[None]:
+    """What a slot raises, Qt swallows; here it fails the test in which it happened."""
+    yield
+    shim = sys.modules.get("Testing.bench.qt_shim")
+    if shim is not None:
+        raised, shim.raised_in_slots[:] = list(shim.raised_in_slots), []
+        assert not raised, f"raised in slots: {raised}"
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 
 import slicer
 
@@ -64,6 +65,7 @@ class HeadlessApplication:
         self._applicationLogic = applicationLogic
         self._coreIOManager = CoreIOManager(scene)
         self._moduleManager = ModuleManager()
+        self._onStartup: list[Callable[[], None]] = []
         self._temporaryDirectory = tempfile.TemporaryDirectory(prefix="slicer-")
 
     @property
@@ -93,6 +95,18 @@ class HeadlessApplication:
 
     def testingEnabled(self) -> bool:
         return True
+
+    def connect(self, signal: str, slot: Callable[[], None]) -> None:
+        """The one signal there is, ``startupCompleted()``."""
+        if signal != "startupCompleted()":
+            raise ValueError(f"qSlicerApplication has no signal {signal} on this bench")
+        self._onStartup.append(slot)
+
+    def completeStartup(self) -> None:
+        """What Slicer does once all modules are loaded: tell those who asked for it."""
+        waiting, self._onStartup = self._onStartup, []
+        for slot in waiting:
+            slot()
 
     def processEvents(self) -> None:
         """Let Qt work off its events, where the bench runs with Qt."""

@@ -11,6 +11,7 @@ import importlib
 import logging
 import sys
 import types
+import typing
 import unittest
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def install() -> None:
         Choice=parameter_node.Choice,
     )
     slicer.qSlicerScriptedLoadableModuleWidget = _WidgetRepresentation
+    sys.modules["SampleData"] = types.ModuleType("SampleData")
+    sys.modules["SampleData"].SampleDataLogic = SampleDataLogic
 
 
 def load(path: Path) -> ModuleProxy:
@@ -49,6 +52,7 @@ def load(path: Path) -> ModuleProxy:
         if str(path.parent) not in sys.path:
             sys.path.insert(0, str(path.parent))
         slicer.app.moduleManager().add(ModuleProxy(path))
+        slicer.app.completeStartup()
     return slicer.app.moduleManager().module(path.stem)
 
 
@@ -93,6 +97,27 @@ class _WidgetRepresentation:
 
     def self(self) -> ScriptedLoadableModuleWidget:
         return self._python
+
+
+class SampleDataLogic:
+    """The Sample Data module's list of sources."""
+
+    sources: typing.ClassVar[list[dict[str, object]]] = []
+
+    @staticmethod
+    def registerCustomSampleDataSource(
+        category: str,
+        sampleName: str,
+        thumbnailFileName: str,
+        uris: str,
+        fileNames: str,
+        nodeNames: str,
+        loadFileTypes: str,
+        checksums: str,
+    ) -> None:
+        if not Path(thumbnailFileName).is_file():
+            raise FileNotFoundError(thumbnailFileName)
+        SampleDataLogic.sources.append({"name": sampleName, "category": category, "uri": uris, "checksum": checksums})
 
 
 class ScriptedLoadableModule:

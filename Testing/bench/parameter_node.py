@@ -125,13 +125,16 @@ class _Wrapper:
         self._guis[tag] = connectors
         for connector in connectors:
             connector.write(connector.parameter.read(self.parameterNode))
-            connector.connect(lambda connector=connector: self._onWidgetChanged(connector))
+            connector.connect(self._callback_for(connector))
         self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: self._updateGui())
         return tag
 
     def disconnectGui(self, tag: int) -> None:
         for connector in self._guis.pop(tag):
             connector.disconnect()
+
+    def _callback_for(self, connector: _Connector) -> Callable[[], None]:
+        return lambda: self._onWidgetChanged(connector)
 
     def _onWidgetChanged(self, connector: _Connector) -> None:
         if not self._updating:

@@ -26,6 +26,7 @@ raised_in_slots: list[BaseException] = []
 _PYTHONQT_NAMES = {"connect", "disconnect", "className", "name", "exec_"}
 _properties: dict[type, frozenset[str]] = {}
 _connections: dict[tuple[int, str], list[tuple[Callable, Callable]]] = {}
+_being_read: set[str] = set()
 _getAttribute = QtCore.QObject.__getattribute__
 
 
@@ -85,11 +86,15 @@ def _get(self: QtCore.QObject, name: str) -> object:
         if name == "exec_":
             return _getAttribute(self, "exec")
         return types.MethodType({"connect": _connect, "disconnect": _disconnect, "className": _className}[name], self)
-    if not name.startswith("_") and name in _property_names(self):
-        value = QtCore.QObject.property(self, name)
-        # PythonQt hands enumerations out as integers.
-        return value.value if isinstance(value, QtCore.Qt.Orientation | QtCore.Qt.CheckState) else value
-    return _getAttribute(self, name)
+    if name.startswith("_") or name not in _property_names(self) or name in _being_read:
+        return _getAttribute(self, name)
+    # A property such as sizeHint is read through a virtual method, of which PySide asks for a Python version: the
+    # second question for a name within the first is PySide's.
+    _being_read.add(name)
+    try:
+        return QtCore.QObject.property(self, name)
+    finally:
+        _being_read.discard(name)
 
 
 def _set(self: QtCore.QObject, name: str, value: object) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import slicer
 import vtk
-from Testing.mrml.phantoms import SHAPE, linear_transform, partial_heart, segment_id, segmentation_of, voxels_of
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.terminology import structure_of
@@ -21,6 +20,7 @@ from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, reference_grid
 from CardiacCompletionLib.mrml.result_writing import mark_as_trusted, new_output_beside, write_result
 from CardiacCompletionLib.mrml.segmentation_reading import ORIGIN_TAG, origin_of, read_heart
+from Testing.mrml.phantoms import SHAPE, linear_transform, partial_heart, segment_id, segmentation_of, voxels_of
 
 VOCABULARY = load_vocabulary()
 TRUSTED = ("left_ventricle", "myocardium")

@@ -6,6 +6,11 @@ import numpy as np
 import pytest
 import slicer
 import vtk
+
+from CardiacCompletionLib.anatomy.identification import identify
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.mrml.segmentation_reading import read_heart, segments_of
 from Testing.mrml.phantoms import (
     OBLIQUE,
     SHAPE,
@@ -16,11 +21,6 @@ from Testing.mrml.phantoms import (
     segment_id,
     segmentation_of,
 )
-
-from CardiacCompletionLib.anatomy.identification import identify
-from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
-from CardiacCompletionLib.errors import CompletionError
-from CardiacCompletionLib.mrml.segmentation_reading import read_heart, segments_of
 
 _SHEAR = np.array([[0.9, 0.3, 0.0, 10.0], [-0.2, 1.1, 0.1, -4.0], [0.0, 0.2, 0.8, 30.0], [0, 0, 0, 1.0]])
 

@@ -1,0 +1,499 @@
+"""Complete Heart: infers the structures that a partial heart segmentation lacks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import qt
+import slicer
+import vtk
+from CardiacCompletionWidgets.completion_run import CompletionRun
+from CardiacCompletionWidgets.parameters import CardiacCompletionParameterNode
+from CardiacCompletionWidgets.result_table import ResultTable
+from CardiacCompletionWidgets.sample_data import loadSampleHeart, registerSampleData
+from CardiacCompletionWidgets.structures_table import LEAVE_OUT, TRUST, StructuresTable
+from CardiacCompletionWidgets.torch_installation import ensureTorch
+from slicer import vtkMRMLSegmentationNode
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.mrml.casting import Role, cast, players
+from CardiacCompletionLib.mrml.engine_process import EngineProcess
+from CardiacCompletionLib.mrml.model_card import known_structures
+from CardiacCompletionLib.mrml.result_writing import mark_as_trusted
+from CardiacCompletionLib.mrml.scene_completion import CompletionOptions, SceneCompletion
+from CardiacCompletionLib.mrml.segmentation_reading import segments_of
+from CardiacCompletionLib.resources import resource_path
+
+
+class CardiacCompletion(ScriptedLoadableModule):
+    """The module as Slicer lists it."""
+
+    def __init__(self, parent: slicer.qSlicerScriptedLoadableModule) -> None:
+        super().__init__(parent)
+        self.parent.title = _("Cardiac Completion")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Cardiac")]
+        self.parent.dependencies = ["Segmentations", "SubjectHierarchy", "Terminologies"]
+        self.parent.contributors = ["The CardiacCompletion developers"]
+        self.parent.helpText = _(
+            "Infers the structures that a partial heart segmentation lacks from those you trust. "
+            "Trusted voxels are never changed. For research use only; not a medical device."
+        )
+        self.parent.acknowledgementText = _(
+            "The network follows VecSetX (Biao Zhang, Peter Wonka; MIT licence). "
+            "The weights were trained on virtual hearts, which are not patients."
+        )
+        slicer.app.connect("startupCompleted()", onStartupCompleted)
+
+
+def onStartupCompleted() -> None:
+    """What the module adds to others once they are there: its terminology and its sample."""
+    registerSampleData()
+    path = resource_path("Terminology", "SegmentationCategoryTypeModifier-CardiacCompletion.term.json")
+    slicer.modules.terminologies.logic().LoadTerminologyFromFile(str(path))
+
+
+class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel."""
+
+    def __init__(self, parent: qt.QWidget | None = None) -> None:
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic: CardiacCompletionLogic | None = None
+        self.run: CompletionRun | None = None
+        self._parameterNode: CardiacCompletionParameterNode | None = None
+        self._parameterNodeGuiTag: int | None = None
+        self._observed: set[slicer.vtkSegmentation] = set()
+        self._castInput: vtkMRMLSegmentationNode | None = None
+        self._roles: dict[str, Role] = {}
+
+    def setup(self) -> None:
+        ScriptedLoadableModuleWidget.setup(self)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/CardiacCompletion.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = CardiacCompletionLogic()
+        self.vocabulary = load_vocabulary()
+        self.structures = StructuresTable(
+            self.ui.structuresTable, self.vocabulary, known_structures(), self.onSegmentChosen, self.onUseChosen
+        )
+        self.results = ResultTable(self.ui.resultTable)
+        self.ui.conventionComboBox.addItem(_("Decide by the values"), "")
+        for name in self.vocabulary.conventions:
+            self.ui.conventionComboBox.addItem(name, name)
+        # Edits come in bursts; the tables follow when they pause.
+        self._refreshTimer = qt.QTimer()
+        self._refreshTimer.setSingleShot(True)
+        self._refreshTimer.setInterval(150)
+        self._refreshTimer.connect("timeout()", self.updatePanel)
+
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndClose)
+        self.ui.sampleButton.connect("clicked(bool)", self.onSampleButton)
+        self.ui.trustAllButton.connect("clicked(bool)", self.onTrustAllButton)
+        self.ui.clearButton.connect("clicked(bool)", self.onClearButton)
+        self.ui.completeButton.connect("clicked(bool)", self.onCompleteButton)
+        self.ui.acceptButton.connect("clicked(bool)", self.onAcceptButton)
+        self.ui.undoButton.connect("clicked(bool)", self.onUndoButton)
+        self.ui.resultTable.connect("itemSelectionChanged()", self.updateButtons)
+        self.ui.conventionComboBox.connect("currentIndexChanged(int)", self.onConventionChosen)
+        self.ui.weightsPathLineEdit.connect("currentPathChanged(QString)", self.onWeightsChosen)
+        self.initializeParameterNode()
+
+    def cleanup(self) -> None:
+        """The panel is about to be destroyed: nothing may call it any more."""
+        if self.run is not None:
+            self.run.cancel()
+        self.logic.engine.stop()
+        self.setParameterNode(None)
+        self.removeObservers()
+
+    def enter(self) -> None:
+        self.initializeParameterNode()
+
+    def exit(self) -> None:
+        """Nothing to do: a completion goes on when the user looks at another module."""
+
+    def onSceneStartClose(self, caller: object, event: str) -> None:
+        if self.run is not None:
+            self.run.cancel()
+        self.logic.undo = None
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, caller: object, event: str) -> None:
+        self.initializeParameterNode()
+
+    def initializeParameterNode(self) -> None:
+        """Show the scene's parameters; choose the first segmentation if none is chosen."""
+        self.setParameterNode(self.logic.getParameterNode())
+        if self._parameterNode.inputSegmentation is None:
+            first = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+            if first is not None:
+                self._parameterNode.inputSegmentation = first
+
+    def setParameterNode(self, parameterNode: CardiacCompletionParameterNode | None) -> None:
+        """Connect the panel to a parameter node, or to none."""
+        if self._parameterNode is not None:
+            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+            self.removeObserver(
+                self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersModified
+            )
+        self._parameterNode = parameterNode
+        # What a loaded scene says of its input is not to be guessed anew.
+        self._castInput = parameterNode.inputSegmentation if parameterNode is not None else None
+        if parameterNode is not None:
+            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
+        self.updatePanel()
+
+    def onParametersModified(self, caller: object, event: str) -> None:
+        node = self._parameterNode.inputSegmentation
+        if node is not self._castInput:
+            self._castInput = node
+            self.startWithInput(node)
+        self.updatePanel()
+
+    def startWithInput(self, node: vtkMRMLSegmentationNode | None) -> None:
+        """Forget what was chosen for another input; of an earlier result, what was trusted is trusted again."""
+        with slicer.util.NodeModify(self._parameterNode):
+            self._parameterNode.segments = {}
+            roles = self.castInput() if node is not None else {}
+            self._parameterNode.trusted = [key for key, role in roles.items() if role.origin == "trusted"]
+
+    def castInput(self) -> dict[str, Role]:
+        """Who plays what in the input; empty if that cannot be said."""
+        parameters = self._parameterNode
+        try:
+            return cast(
+                parameters.inputSegmentation,
+                known_structures(parameters.weights or None),
+                self.vocabulary,
+                parameters.convention or None,
+                parameters.segments,
+            )
+        except CompletionError as error:
+            self.showStatus(str(error), isError=True)
+            return {}
+
+    def updatePanel(self) -> None:
+        """Bring tables and buttons in line with the parameters and the scene."""
+        parameters = self._parameterNode
+        node = parameters.inputSegmentation if parameters is not None else None
+        result = parameters.resultSegmentation if parameters is not None else None
+        self.observeSegmentations({n.GetSegmentation() for n in (node, result) if n is not None})
+        self._roles = self.castInput() if node is not None else {}
+        segments = segments_of(node) if node is not None else []
+        trusted = list(parameters.trusted) if parameters is not None else []
+        leftOut = list(parameters.leftOut) if parameters is not None else []
+        self.structures.show(self._roles, segments, trusted, leftOut)
+        self.results.show(result)
+        self.ui.warningsLabel.text = "\n".join(parameters.warnings) if result is not None else ""
+        self.ui.show3DButton.setSegmentationNode(result)
+        if parameters is not None:
+            self.showChoice(self.ui.conventionComboBox, parameters.convention)
+            self.ui.weightsPathLineEdit.currentPath = parameters.weights
+        self.updateButtons()
+
+    def showChoice(self, combo: qt.QComboBox, data: str) -> None:
+        wasBlocked = combo.blockSignals(True)
+        combo.setCurrentIndex(combo.findData(data))
+        combo.blockSignals(wasBlocked)
+
+    def observeSegmentations(self, segmentations: set[slicer.vtkSegmentation]) -> None:
+        """Follow what happens to these segmentations, and to no others."""
+        events = (
+            slicer.vtkSegmentation.SegmentAdded,
+            slicer.vtkSegmentation.SegmentRemoved,
+            slicer.vtkSegmentation.SegmentModified,
+            slicer.vtkSegmentation.SourceRepresentationModified,
+        )
+        for event in events:
+            for segmentation in self._observed - segmentations:
+                self.removeObserver(segmentation, event, self.onSegmentsModified)
+            for segmentation in segmentations - self._observed:
+                self.addObserver(segmentation, event, self.onSegmentsModified)
+        self._observed = segmentations
+
+    def onSegmentsModified(self, caller: object, event: str) -> None:
+        self._refreshTimer.start()
+
+    def updateButtons(self) -> None:
+        """Say with the buttons what can be done now, and with their tooltips why something cannot."""
+        running = self.run is not None
+        reason = "" if running else self.reasonNotToComplete()
+        self.ui.completeButton.text = _("Cancel") if running else _("Complete Heart")
+        self.ui.completeButton.enabled = not reason
+        self.ui.completeButton.toolTip = reason or (
+            _("Stop the completion; nothing is changed.") if running else _("Infer what is not trusted.")
+        )
+        for widget in (self.ui.inputSelector, self.ui.sampleButton, self.ui.outputSelector, self.ui.clearButton):
+            widget.enabled = not running
+        self.structures.setEnabled(not running and bool(self._roles))
+        self.ui.trustAllButton.enabled = not running and bool(self.foundKeys())
+        selected = self.results.selectedSegmentId
+        self.ui.acceptButton.enabled = not running and selected is not None
+        undo = self.logic.undo
+        self.ui.undoButton.enabled = not running and undo is not None and undo.possible
+
+    def reasonNotToComplete(self) -> str:
+        """A sentence, or nothing if the heart can be completed."""
+        parameters = self._parameterNode
+        if parameters is None or parameters.inputSegmentation is None:
+            return _("Choose a segmentation of a heart, or load the sample heart.")
+        if not parameters.trusted:
+            return _("Trust at least one structure.")
+        try:
+            players(self._roles, parameters.trusted, self.vocabulary)
+        except CompletionError as error:
+            return str(error)
+        if all(key in parameters.trusted or key in parameters.leftOut for key in self._roles):
+            return _("There is nothing to infer: every structure is trusted or left out.")
+        return ""
+
+    def foundKeys(self) -> list[str]:
+        """Structures that have a segment which no completion has inferred."""
+        return [key for key, role in self._roles.items() if role.segment_id is not None and role.origin != "inferred"]
+
+    def onSegmentChosen(self, key: str, segmentId: str) -> None:
+        self._parameterNode.segments = {**self._parameterNode.segments, key: segmentId}
+
+    def onUseChosen(self, key: str, use: str) -> None:
+        parameters = self._parameterNode
+        with slicer.util.NodeModify(parameters):
+            for name, wanted in (("trusted", TRUST), ("leftOut", LEAVE_OUT)):
+                others = [k for k in getattr(parameters, name) if k != key]
+                setattr(parameters, name, [*others, key] if use == wanted else others)
+
+    def onConventionChosen(self, index: int) -> None:
+        self._parameterNode.convention = self.ui.conventionComboBox.itemData(index)
+
+    def onWeightsChosen(self, path: str) -> None:
+        if self._parameterNode is not None and self._parameterNode.weights != path:
+            self._parameterNode.weights = path
+
+    def onTrustAllButton(self) -> None:
+        with slicer.util.NodeModify(self._parameterNode):
+            found = self.foundKeys()
+            self._parameterNode.trusted = found
+            self._parameterNode.leftOut = [key for key in self._parameterNode.leftOut if key not in found]
+
+    def onClearButton(self) -> None:
+        with slicer.util.NodeModify(self._parameterNode):
+            self._parameterNode.trusted = []
+            self._parameterNode.leftOut = []
+            self._parameterNode.segments = {}
+
+    def onSampleButton(self) -> None:
+        self._parameterNode.inputSegmentation = loadSampleHeart()
+
+    def onCompleteButton(self) -> None:
+        if self.run is not None:
+            self.run.cancel()
+            return
+        parameters = self._parameterNode
+        try:
+            ensureTorch()
+            self.run = self.logic.start(
+                parameters.inputSegmentation,
+                list(parameters.trusted),
+                parameters.outputSegmentation,
+                self.options(),
+                self.onProgress,
+                self.onFinished,
+            )
+        except CompletionError as error:
+            self.showStatus(str(error), isError=True)
+            return
+        self.onProgress(0.0, _("Starting"))
+        self.ui.progressBar.visible = True
+        self.updateButtons()
+
+    def options(self) -> CompletionOptions:
+        parameters = self._parameterNode
+        return CompletionOptions(
+            spacing=parameters.spacing,
+            device=parameters.device,
+            weights=parameters.weights or None,
+            convention=parameters.convention or None,
+            segments=dict(parameters.segments),
+            left_out=tuple(parameters.leftOut),
+            reference_volume=parameters.referenceVolume,
+        )
+
+    def onProgress(self, fraction: float, text: str) -> None:
+        self.ui.progressBar.value = round(100 * fraction)
+        self.showStatus(text)
+
+    def onFinished(self, completion: SceneCompletion) -> None:
+        self.run = None
+        self.ui.progressBar.visible = False
+        if completion.error is not None:
+            self.showStatus(completion.error, isError=True)
+        else:
+            self.showResult(completion)
+        self.updatePanel()
+
+    def showResult(self, completion: SceneCompletion) -> None:
+        """Surfaces in 3D, the input out of the way, the numbers in the table."""
+        output = completion.output
+        output.CreateClosedSurfaceRepresentation()
+        if output is not self._parameterNode.inputSegmentation:
+            self._parameterNode.inputSegmentation.SetDisplayVisibility(False)
+        output.SetDisplayVisibility(True)
+        with slicer.util.NodeModify(self._parameterNode):
+            self._parameterNode.resultSegmentation = output
+            self._parameterNode.warnings = list(completion.warnings)
+        self.showStatus(_("Done: {name}.").format(name=output.GetName()))
+
+    def onAcceptButton(self) -> None:
+        """The result becomes the next input and output; what is selected in it is trusted from now on."""
+        result = self._parameterNode.resultSegmentation
+        mark_as_trusted(result, self.results.selectedSegmentId)
+        with slicer.util.NodeModify(self._parameterNode):
+            self._parameterNode.inputSegmentation = result
+            self._parameterNode.outputSegmentation = result
+        self.startWithInput(result)
+
+    def onUndoButton(self) -> None:
+        self.logic.undo.restore()
+        self.logic.undo = None
+        if self._parameterNode.inputSegmentation is not None:
+            self._parameterNode.inputSegmentation.SetDisplayVisibility(True)
+        self.showStatus(_("The completion was taken back."))
+        self.updatePanel()
+
+    def showStatus(self, text: str, isError: bool = False) -> None:
+        self.ui.statusLabel.text = text
+        self.ui.statusLabel.styleSheet = "color: #c03000" if isError else ""
+
+
+class CardiacCompletionLogic(ScriptedLoadableModuleLogic):
+    """Completes hearts without a panel.
+
+    In the Python console::
+
+        import slicer
+        from CardiacCompletion import CardiacCompletionLogic
+
+        heart = slicer.util.loadSegmentation("/path/to/heart.seg.nrrd")
+        whole = CardiacCompletionLogic().complete(heart, trusted=["left_ventricle", "myocardium"])
+
+    A folder of cases::
+
+        from pathlib import Path
+
+        logic = CardiacCompletionLogic()
+        for path in sorted(Path("/path/to/cases").glob("*.seg.nrrd")):
+            heart = slicer.util.loadSegmentation(str(path))
+            whole = logic.complete(heart, trusted=["left_ventricle", "myocardium"])
+            slicer.util.saveNode(whole, str(path.with_name(f"completed-{path.name}")))
+            slicer.mrmlScene.Clear()
+    """
+
+    def __init__(self) -> None:
+        ScriptedLoadableModuleLogic.__init__(self)
+        self.engine = EngineProcess()
+        self.undo = None
+
+    def getParameterNode(self) -> CardiacCompletionParameterNode:
+        return CardiacCompletionParameterNode(super().getParameterNode())
+
+    def complete(
+        self,
+        segmentationNode: vtkMRMLSegmentationNode,
+        trusted: Sequence[str],
+        outputSegmentationNode: vtkMRMLSegmentationNode | None = None,
+        spacing: float = 1.0,
+        device: str = "auto",
+        waitForCompletion: bool = True,
+        progress: Callable[[float, str], None] | None = None,
+        segments: Mapping[str, str] | None = None,
+    ) -> vtkMRMLSegmentationNode | CompletionRun:
+        """Infer every structure that is not trusted.
+
+        Args:
+            segmentationNode: the partial heart, at any place, under any linear transform, of any grid.
+            trusted: keys of the structures to rely on, such as ``left_ventricle``.
+            outputSegmentationNode: where the result goes; None for a new segmentation beside the input, the input
+                itself to add to it.
+            spacing: mm at which inferred surfaces are resolved.
+            device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+            waitForCompletion: False to return at once with a run that goes on in the background.
+            progress: called with the fraction done, 0 to 1, and what is being done.
+            segments: key -> segment ID, where names and terminology do not say which segment is which.
+
+        Returns:
+            The output segmentation, or the run: its ``completion`` has ``output`` or ``error`` once it is ``finished``.
+
+        Raises:
+            CompletionError: with a sentence that says what to do.
+        """
+        ensureTorch()
+        options = CompletionOptions(spacing=spacing, device=device, segments=segments or {})
+        run = self.start(segmentationNode, trusted, outputSegmentationNode, options, progress)
+        if not waitForCompletion:
+            return run
+        while not run.step():
+            slicer.app.processEvents()
+            time.sleep(0.02)
+        if run.completion.error is not None:
+            raise CompletionError(run.completion.error)
+        return run.completion.output
+
+    def start(
+        self,
+        node: vtkMRMLSegmentationNode,
+        trusted: Sequence[str],
+        output: vtkMRMLSegmentationNode | None,
+        options: CompletionOptions,
+        progress: Callable[[float, str], None] | None = None,
+        finished: Callable[[SceneCompletion], None] | None = None,
+    ) -> CompletionRun:
+        """Begin a completion in the background; see :class:`CompletionRun` for the callbacks.
+
+        Raises:
+            CompletionError: if the input cannot be completed.
+        """
+
+        def onFinished(completion: SceneCompletion) -> None:
+            self.undo = completion.undo or self.undo
+            if finished is not None:
+                finished(completion)
+
+        return CompletionRun(SceneCompletion(self.engine, node, trusted, output, options), progress, onFinished)
+
+
+class CardiacCompletionTest(ScriptedLoadableModuleTest):
+    """What Reload and Test and SlicerTesting run; the full suite lies in Testing/Python."""
+
+    def setUp(self) -> None:
+        slicer.mrmlScene.Clear()
+
+    def runTest(self) -> None:
+        self.setUp()
+        self.test_the_sample_heart_is_completed()
+
+    def test_the_sample_heart_is_completed(self) -> None:
+        self.delayDisplay(_("Completing the sample heart"))
+        heart = loadSampleHeart()
+        before = heart.GetSegmentation().GetNumberOfSegments()
+        logic = CardiacCompletionLogic()
+        try:
+            whole = logic.complete(heart, trusted=["left_ventricle", "myocardium"], spacing=3.0)
+        finally:
+            logic.engine.stop()
+        assert whole.GetSegmentation().GetSegmentIdBySegmentName("Left atrium")
+        assert whole.GetSegmentation().GetNumberOfSegments() > 2
+        assert heart.GetSegmentation().GetNumberOfSegments() == before

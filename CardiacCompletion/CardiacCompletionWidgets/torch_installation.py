@@ -1,0 +1,44 @@
+"""PyTorch in Slicer: looked for without importing it, installed through the PyTorch extension after one question."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import slicer
+from slicer.i18n import tr as _
+
+from CardiacCompletionLib.errors import CompletionError
+
+_VERSION = ">=2.1"
+
+
+def ensureTorch() -> None:
+    """Have torch and safetensors installed; asks once, and only if one is missing.
+
+    Raises:
+        CompletionError: if the extension is missing, the user declines, or the installation fails.
+    """
+    missing = [name for name in ("torch", "safetensors") if importlib.util.find_spec(name) is None]
+    if not missing:
+        return
+    if "torch" in missing and importlib.util.find_spec("PyTorchUtils") is None:
+        raise CompletionError(
+            _(
+                "The extension PyTorch is missing: install it in the Extensions Manager, restart Slicer, "
+                "then complete the heart again."
+            )
+        )
+    question = _("Completing a heart needs {packages}, which will be downloaded (up to 3 GB). Install now?")
+    if not slicer.util.confirmOkCancelDisplay(question.format(packages=" + ".join(missing))):
+        raise CompletionError(_("Without {packages} hearts cannot be completed.").format(packages=" + ".join(missing)))
+    try:
+        if "torch" in missing:
+            import PyTorchUtils
+
+            PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=False, torchVersionRequirement=_VERSION)
+        if "safetensors" in missing:
+            slicer.util.pip_install("safetensors>=0.4")
+    except Exception as error:
+        raise CompletionError(
+            _("PyTorch could not be installed: open the module PyTorch Util, uninstall it, restart and install again.")
+        ) from error

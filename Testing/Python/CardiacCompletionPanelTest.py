@@ -1,0 +1,198 @@
+"""The panel, clicked through: what a clinician does on a good day."""
+
+from __future__ import annotations
+
+import unittest
+
+import numpy as np
+import slicer
+from panel import (
+    VENTRICLES,
+    choose,
+    completeByButton,
+    loadHeart,
+    openPanel,
+    segmentIdOf,
+    segmentNames,
+    settle,
+    trust,
+    waitUntil,
+)
+
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
+from CardiacCompletionLib.mrml.segmentation_reading import origin_of, read_heart
+
+VOCABULARY = load_vocabulary()
+
+
+def maskOf(node: slicer.vtkMRMLSegmentationNode, segmentId: str) -> np.ndarray:
+    """RAS mm [N, 3] of a segment's voxels."""
+    heart = read_heart(node, {"it": segmentId}).heart
+    region = heart.regions["it"]
+    kji = np.argwhere(region.mask) + region.start
+    return kji[:, ::-1] @ heart.ijk_to_ras[:3, :3].T + heart.ijk_to_ras[:3, 3]
+
+
+class CardiacCompletionPanelTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.widget = openPanel()
+        self.ui = self.widget.ui
+
+    def test_the_first_opening_says_what_to_do_and_offers_nothing_else(self) -> None:
+        assert not self.ui.completeButton.enabled
+        assert "Choose a segmentation" in self.ui.completeButton.toolTip
+        assert self.ui.completeButton.text == "Complete Heart"
+        assert self.ui.sampleButton.enabled
+        for button in (self.ui.trustAllButton, self.ui.acceptButton, self.ui.undoButton):
+            assert not button.enabled
+        assert self.ui.structuresTable.rowCount == 10
+        assert self.ui.resultTable.rowCount == 0
+        assert not self.ui.progressBar.visible
+
+    def test_the_sample_heart_is_completed_with_two_clicks(self) -> None:
+        self.ui.sampleButton.click()
+        assert self.ui.completeButton.enabled, self.ui.completeButton.toolTip
+        result = completeByButton(self.widget)
+        given = set(self.widget._parameterNode.trusted)
+        assert {"left_ventricle", "myocardium"} <= given
+        found = {
+            name: origin_of(result.GetSegmentation().GetSegment(segmentIdOf(result, name)))
+            for name in segmentNames(result)
+        }
+        assert {name for name, origin in found.items() if origin == "trusted"} == {
+            VOCABULARY[key].name for key in given
+        }
+        assert "inferred" in found.values()
+        assert self.ui.resultTable.rowCount == len(found)
+        assert self.ui.show3DButton.checked
+        assert self.ui.statusLabel.text.startswith("Done")
+        assert result.GetDisplayVisibility()
+        assert not self.widget._parameterNode.inputSegmentation.GetDisplayVisibility()
+
+    def test_ventricles_only(self) -> None:
+        heart = loadHeart()
+        self.ui.inputSelector.setCurrentNode(heart)
+        assert not self.ui.completeButton.enabled
+        assert self.ui.completeButton.toolTip == "Trust at least one structure."
+        trust(self.widget, VENTRICLES)
+        result = completeByButton(self.widget)
+        for key in VENTRICLES:
+            name = VOCABULARY[key].name
+            np.testing.assert_allclose(
+                maskOf(result, segmentIdOf(result, name)), maskOf(heart, segmentIdOf(heart, name)), atol=1e-9
+            )
+        atrium = result.GetSegmentation().GetSegment(segmentIdOf(result, "Left atrium"))
+        assert origin_of(atrium) == "inferred"
+
+    def test_trust_all_found_and_clear(self) -> None:
+        self.ui.inputSelector.setCurrentNode(loadHeart())
+        self.ui.trustAllButton.click()
+        assert set(self.widget._parameterNode.trusted) == {*VENTRICLES, "left_atrium"}
+        assert self.widget.structures.useCombo("left_atrium").currentText == "Trust"
+        self.ui.clearButton.click()
+        assert self.widget._parameterNode.trusted == []
+        assert self.widget.structures.useCombo("left_atrium").currentText == "Infer"
+
+    def test_a_structure_left_out_is_not_in_the_result(self) -> None:
+        self.ui.inputSelector.setCurrentNode(loadHeart())
+        trust(self.widget, VENTRICLES)
+        choose(self.widget.structures.useCombo("left_atrium"), "leaveOut")
+        assert "Left atrium" not in segmentNames(completeByButton(self.widget))
+
+    def test_a_wrong_mapping_is_seen_and_corrected(self) -> None:
+        heart = loadHeart()
+        atrium = heart.GetSegmentation().GetSegment(segmentIdOf(heart, "Left atrium"))
+        atrium.SetName("Chamber A")
+        atrium.RemoveTag(slicer.vtkSegment.GetTerminologyEntryTagName())
+        self.ui.inputSelector.setCurrentNode(heart)
+        combo = self.widget.structures.segmentCombo("left_atrium")
+        assert combo.currentData == ""
+        trust(self.widget, ("left_atrium",))
+        assert not self.ui.completeButton.enabled
+        assert "Left atrium cannot be trusted" in self.ui.completeButton.toolTip
+        choose(combo, segmentIdOf(heart, "Chamber A"))
+        assert self.ui.completeButton.enabled, self.ui.completeButton.toolTip
+        choose(self.widget.structures.segmentCombo("left_atrium"), segmentIdOf(heart, "Left ventricle"))
+        trust(self.widget, ("left_ventricle",))
+        assert "are the same segment" in self.ui.completeButton.toolTip
+
+    def test_an_ambiguous_row_says_why(self) -> None:
+        heart = loadHeart()
+        heart.GetSegmentation().GetSegment(segmentIdOf(heart, "Right ventricle")).SetName("Left ventricle")
+        heart.GetSegmentation().GetSegment(segmentIdOf(heart, "Left atrium")).SetName("Right ventricle")
+        self.ui.inputSelector.setCurrentNode(heart)
+        assert "unclear" in self.widget.structures.text("right_ventricle")
+        reason = self.widget.structures.segmentCombo("right_ventricle").toolTip
+        assert "terminology says" in reason
+        assert "its name says" in reason
+
+    def test_a_second_completion_after_editing_uses_what_was_accepted(self) -> None:
+        heart = loadHeart()
+        self.ui.inputSelector.setCurrentNode(heart)
+        trust(self.widget, VENTRICLES)
+        result = completeByButton(self.widget)
+        atrium = segmentIdOf(result, "Left atrium")
+        # The user's edit: a bite out of the inferred atrium.
+        labelmap = result.GetSegmentation().GetSegment(atrium).GetRepresentation("Binary labelmap")
+        scalars = labelmap.GetPointData().GetScalars()
+        for index in range(scalars.GetNumberOfTuples() // 2):
+            scalars.SetTuple1(index, 0)
+        labelmap.Modified()
+        result.GetSegmentation().GetSegment(atrium).Modified()
+        settle()
+        edited = maskOf(result, atrium)
+        self.widget.results.select(atrium)
+        assert self.ui.acceptButton.enabled
+        self.ui.acceptButton.click()
+        assert "left_atrium" in self.widget._parameterNode.trusted
+        again = completeByButton(self.widget)
+        assert again is result
+        np.testing.assert_allclose(maskOf(again, atrium), edited, atol=1e-9)
+        assert origin_of(again.GetSegmentation().GetSegment(atrium)) == "trusted"
+        names = [again.GetSegmentation().GetSegment(i).GetName() for i in again.GetSegmentation().GetSegmentIDs()]
+        assert len(names) == len(set(names))
+
+    def test_undo_is_one_step_for_a_new_segmentation(self) -> None:
+        heart = loadHeart()
+        self.ui.inputSelector.setCurrentNode(heart)
+        trust(self.widget, VENTRICLES)
+        result = completeByButton(self.widget)
+        self.ui.undoButton.click()
+        assert result.GetScene() is None
+        assert heart.GetDisplayVisibility()
+        assert self.ui.resultTable.rowCount == 0
+        assert not self.ui.undoButton.enabled
+
+    def test_undo_is_one_step_when_added_to_the_input(self) -> None:
+        heart = loadHeart()
+        before = segmentNames(heart)
+        self.ui.inputSelector.setCurrentNode(heart)
+        trust(self.widget, VENTRICLES)
+        self.ui.outputSelector.setCurrentNode(heart)
+        assert completeByButton(self.widget) is heart
+        assert segmentNames(heart) > before
+        self.ui.undoButton.click()
+        assert segmentNames(heart) == before
+
+    def test_progress_is_shown_and_slicer_stays_usable(self) -> None:
+        self.ui.inputSelector.setCurrentNode(loadHeart())
+        trust(self.widget, VENTRICLES)
+        seen = []
+        self.ui.progressBar.connect("valueChanged(int)", seen.append)
+        self.ui.completeButton.click()
+        assert self.ui.completeButton.text == "Cancel"
+        assert not self.ui.inputSelector.enabled
+        turns = 0
+
+        def turn() -> bool:
+            nonlocal turns
+            turns += 1
+            return self.widget.run is None
+
+        waitUntil(turn)
+        self.ui.progressBar.disconnect("valueChanged(int)", seen.append)
+        assert turns > 10
+        assert seen == sorted(seen)
+        assert len(set(seen)) > 3
+        assert self.ui.completeButton.text == "Complete Heart"
+        assert self.ui.inputSelector.enabled
