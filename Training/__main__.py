@@ -13,6 +13,8 @@ from CardiacCompletionLib.errors import CompletionError
 COMMANDS = {
     "cohort": "Training.cohort.command",
     "cohort-fit": "Training.cohort.fit_command",
+    "cohort-report": "Training.cohort.report",
+    "evaluate": "Training.evaluation.command",
     "export": "Training.export",
     "fit": "Training.fit",
     "prepare": "Training.data.prepare",
