@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from Training.cohort.anatomy import Anatomy
-from Training.cohort.curves import Branches, Tube
+from Training.cohort.curves import Branches, Tube, Vessel
 from Training.cohort.fields import FAR, Solid, apart
 from Training.cohort.grid import Box, Grid
 
@@ -89,14 +89,16 @@ class Composition:
         thickness = max(thickness, 1.2 * self.grid.spacing)  # a thinner shell would have holes between voxels
         self.paint(key, box, np.maximum(distance - np.float32(thickness), -distance), {})
 
-    def overlay(self, key: str, tubes: Sequence[Tube], but: Sequence[str]) -> None:
-        """Lay thin vessels over everything but some structures, never thinner than what the voxels can carry."""
+    def thickened(self, vessel: Vessel) -> Branches:
+        """Thin vessels, nowhere thinner than what the voxels can carry."""
         thinnest = 0.9 * self.grid.spacing  # above half a voxel's diagonal: a centreline fills the voxels it crosses
-        thick = Branches([Tube(tube.curve, np.maximum(tube.radii, thinnest)) for tube in tubes])
-        box = self.grid.box_of(thick)
-        part, inside = self.labels[box], self.grid.field(thick, box, reach=0.0) < 0
-        self._fields[key] = (box, FAR)
-        part[inside & ~np.isin(part, [self._label_of[other] for other in but])] = self._label_of[key]
+        return Branches([Tube(tube.curve, np.maximum(tube.radii, thinnest)) for tube in vessel.tubes])
+
+    def overlay(self, key: str, but: Sequence[str]) -> None:
+        """Paint a structure measured before over everything but some others."""
+        box, field = self._fields[key]
+        part = self.labels[box]
+        part[(field < 0) & ~np.isin(part, [self._label_of[other] for other in but])] = self._label_of[key]
 
     def keep_pieces(self, key: str, pieces: int) -> None:
         """Keep a structure's largest connected pieces; crumbs that a neighbour has cut off go back to background."""
@@ -116,12 +118,14 @@ def compose(anatomy: Anatomy, grid: Grid) -> np.ndarray:
     caval = heart.measure(
         "superior_vena_cava", anatomy.superior_vena_cava
     )  # the right pulmonary artery keeps behind it
+    heart.measure("coronary_arteries", heart.thickened(anatomy.coronary_arteries))  # the appendage lies over them
     for key, gaps in GAPS.items():
         box, field = caval if key == "superior_vena_cava" else heart.measure(key, anatomy.solid(key))
-        heart.paint(key, box, field, gaps)
+        over = {"coronary_arteries": 0.5} if key == "left_atrial_appendage" else {}
+        heart.paint(key, box, field, {**gaps, **over})
     heart.wall("right_ventricle_wall", "right_ventricle", f["rv_wall"])
     heart.wall("left_atrium_wall", "left_atrium", f["la_wall"])
-    heart.overlay("coronary_arteries", anatomy.coronary_arteries.tubes, but=["aorta"])
+    heart.overlay("coronary_arteries", but=["aorta"])
     for structure in load_vocabulary():
         heart.keep_pieces(structure.key, structure.pieces)
     return heart.labels

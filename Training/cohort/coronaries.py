@@ -106,7 +106,7 @@ class CoronaryArteries(Vessel):
         right_end = {"right": -150, "balanced": -140, "left": -70}[dominance]
         right = np.array([*right_mouth, *self.right_groove(np.arange(70, right_end - 1, -22))])
         courses = {
-            "left_main": spline(np.array([*left_mouth, fork]), 1.5),
+            "left_main": self.lay([*left_mouth, fork], radius, fixed=8),
             "left_anterior_descending": self.lay([fork, *anterior[:end]], radius, fixed=3),
             "circumflex": self.lay(circumflex, radius, fixed=3),
             "right_coronary": self.lay(right, radius, fixed=12),
