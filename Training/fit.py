@@ -15,7 +15,8 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
-from CardiacCompletionLib.geometry.frame import Reference, fit_frame, measure_reference
+from CardiacCompletionLib.geometry.frame import Reference, fit_frame
+from CardiacCompletionLib.geometry.reference import measure_reference
 from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from Training.baselines.mean_heart import mean_fields
@@ -61,7 +62,11 @@ def run(arguments: argparse.Namespace) -> None:
         callbacks=[
             EMAWeightAveraging(decay=settings.averaging),
             ModelCheckpoint(
-                out, filename=Path(CHECKPOINT).stem, every_n_train_steps=250, save_top_k=1, enable_version_counter=False
+                out,
+                filename=Path(CHECKPOINT).stem,
+                every_n_train_steps=settings.checkpoint_every,
+                save_top_k=1,
+                enable_version_counter=False,
             ),
         ],
     )
@@ -69,12 +74,19 @@ def run(arguments: argparse.Namespace) -> None:
     done = torch.load(last, map_location="cpu", weights_only=True)["global_step"] if last.exists() else 0
     trainer.fit(
         CompletionModule(network, settings, reference.scale),
-        # The examples go on where the checkpoint stands, so that a resumed run sees what an unbroken one would.
-        DataLoader(examples, settings.batch, sampler=range(done * settings.batch, len(examples)), num_workers=1),
+        DataLoader(examples, settings.batch, sampler=_from(done * settings.batch, len(examples)), num_workers=1),
         ckpt_path=last if done else None,
         weights_only=True,
     )
     trainer.save_checkpoint(last)
+
+
+def _from(first: int, count: int) -> range:
+    """Examples from where the checkpoint stands, so that a resumed run sees what an unbroken one would.
+
+    As many as in an unbroken run: Lightning counts the batches of before the stop as done.
+    """
+    return range(first, first + count)
 
 
 def starting_point(

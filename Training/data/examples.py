@@ -21,7 +21,7 @@ class Jitter:
     """How much an example is disturbed, so that no exact pose, scale or surface is relied on.
 
     Attributes:
-        rotation: standard deviation in degrees about a random axis, of the whole heart.
+        rotation: standard deviation in degrees, about a random axis, of the frame's rotation.
         origin: standard deviation in frame units of the frame's origin.
         scale: standard deviation of the logarithm of the frame's scale.
         surface: standard deviation in mm of the trusted surface points.
@@ -66,9 +66,6 @@ class CompletionExamples(Dataset):
         case = self._hearts.cases[index % len(self._hearts.cases)]
         given = draw_trusted(case.present, self._hearts.structures, generator)
         frame = self._frame(case, given, generator)
-        axis = generator.standard_normal(3)
-        angle = np.radians(self._jitter.rotation) * generator.standard_normal()
-        turn = Rotation.from_rotvec(angle * axis / np.linalg.norm(axis)).as_matrix().astype(np.float32)
         points = np.zeros((len(given), self._points, 3), dtype=np.float32)
         for structure in np.flatnonzero(given):
             chosen = generator.integers(case.surface.shape[1], size=self._points)
@@ -78,9 +75,9 @@ class CompletionExamples(Dataset):
         queries = frame.from_ras(case.queries[asked]).astype(np.float32)
         distances = case.distances[:, asked].astype(np.float32) / frame.scale
         return {
-            "points": torch.from_numpy(points @ turn.T),
+            "points": torch.from_numpy(points),
             "given": torch.from_numpy(given),
-            "queries": torch.from_numpy(queries @ turn.T),
+            "queries": torch.from_numpy(queries),
             "distances": torch.from_numpy(distances.astype(np.float32)),
             "known": torch.from_numpy(case.known & case.present),
         }
@@ -88,7 +85,11 @@ class CompletionExamples(Dataset):
     def _frame(self, case: CaseSamples, given: np.ndarray, generator: np.random.Generator) -> HeartFrame:
         frame = fit_frame(case.moments(self._hearts.structures, given), self._reference)
         shift = generator.standard_normal(3) * self._jitter.origin * frame.scale
-        return HeartFrame(frame.origin + shift, frame.scale * np.exp(self._jitter.scale * generator.standard_normal()))
+        scale = frame.scale * np.exp(self._jitter.scale * generator.standard_normal())
+        axis = generator.standard_normal(3)
+        angle = np.radians(self._jitter.rotation) * generator.standard_normal()
+        turn = Rotation.from_rotvec(angle * axis / np.linalg.norm(axis)).as_matrix()
+        return HeartFrame(frame.origin + shift, scale, frame.rotation @ turn)
 
     def _asked(self, count: int, generator: np.random.Generator) -> np.ndarray:
         """Indices of the queries: three quarters near some surface, the rest anywhere."""

@@ -33,7 +33,7 @@ class CaseSamples:
         surface: float32 [C, SURFACE_POINTS, 3], RAS mm; zero where a structure is not there.
         queries: float32 [Q, 3], RAS mm: NEAR_POINTS around each structure in turn, then VOLUME_POINTS in the box.
         distances: float16 [C, Q], signed distance in mm (inside < 0); zero where a structure is not known.
-        centroids: float64 [C, 3] and sizes float64 [C], RAS mm: see :class:`Moments`.
+        centroids: float64 [C, 3] and spreads float64 [C, 3, 3], RAS mm: see :class:`Moments`.
         present: bool [C], structures with voxels.
         known: bool [C], structures this data set labels; absent but known ones are truly absent.
     """
@@ -42,13 +42,13 @@ class CaseSamples:
     queries: np.ndarray
     distances: np.ndarray
     centroids: np.ndarray
-    sizes: np.ndarray
+    spreads: np.ndarray
     present: np.ndarray
     known: np.ndarray
 
     def moments(self, keys: tuple[str, ...], which: np.ndarray) -> Mapping[str, Moments]:
         """Moments of the structures picked by a bool mask [C]."""
-        return {keys[c]: Moments(self.centroids[c], float(self.sizes[c])) for c in np.flatnonzero(which)}
+        return {keys[c]: Moments(self.centroids[c], self.spreads[c]) for c in np.flatnonzero(which)}
 
     def save(self, path: Path) -> None:
         """Write beside, then rename."""
@@ -58,7 +58,7 @@ class CaseSamples:
 
     def columns(self, chosen: list[int]) -> CaseSamples:
         """The same samples with only these structures, in this order."""
-        per_structure = ("surface", "distances", "centroids", "sizes", "present", "known")
+        per_structure = ("surface", "distances", "centroids", "spreads", "present", "known")
         return replace(self, **{name: getattr(self, name)[chosen] for name in per_structure})
 
     @classmethod
@@ -94,11 +94,11 @@ def sample_case(
     low, high = everything.min(axis=0) - _MARGIN, everything.max(axis=0) + _MARGIN
     queries = np.concatenate([*near, generator.uniform(low, high, (VOLUME_POINTS, 3))])
     distances = np.zeros((len(keys), len(queries)), dtype=np.float16)
-    centroids, sizes = np.zeros((len(keys), 3)), np.zeros(len(keys))
+    centroids, spreads = np.zeros((len(keys), 3)), np.zeros((len(keys), 3, 3))
     for index, field in enumerate(fields):
         if field is None:
             continue
         distances[index] = field(queries)
         moments = moments_of(heart.regions[keys[index]], heart.ijk_to_ras)
-        centroids[index], sizes[index] = moments.centroid, moments.size
-    return CaseSamples(surface, queries.astype(np.float32), distances, centroids, sizes, present, known)
+        centroids[index], spreads[index] = moments.centroid, moments.spread
+    return CaseSamples(surface, queries.astype(np.float32), distances, centroids, spreads, present, known)

@@ -1,0 +1,77 @@
+"""The posterior shape model: principal components of signed distance fields, conditioned on the trusted structures.
+
+The mean of a Gaussian over whole hearts given part of one (Albrecht et al. 2013, Medical Image Analysis 17:959), with
+the fields of all structures, clamped to a band around the surface, as the shape vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.geometry.frame import HeartFrame, Reference, fit_frame
+from Training.baselines.mean_heart import heart_fields
+from Training.data.hearts import PreparedHearts
+
+BAND = 0.25
+RIDGE = 0.05
+
+
+@dataclass(frozen=True)
+class PosteriorShapeModel:
+    """Shapes are float32 [C, N]: signed distances in frame units at N nodes, clamped to the band.
+
+    Attributes:
+        structures: keys of the class axis.
+        nodes: frame coordinates [N, 3].
+        mean: [C, N].
+        modes: [M, C, N], each times its standard deviation.
+    """
+
+    structures: tuple[str, ...]
+    nodes: np.ndarray
+    mean: np.ndarray
+    modes: np.ndarray
+
+    @classmethod
+    def fit(
+        cls,
+        hearts: PreparedHearts,
+        trusted: Sequence[str],
+        reference: Reference,
+        nodes: np.ndarray,
+        count: int,
+        workers: int,
+    ) -> PosteriorShapeModel:
+        """Learn from ``count`` training hearts, each in the frame its own trusted structures give it."""
+        chosen = np.unique(np.linspace(0, len(hearts.cases) - 1, count).round().astype(int))
+        complete = [i for i in chosen if hearts.cases[i].present.all()]
+        with ProcessPoolExecutor(workers) as pool:
+            jobs = []
+            for index in complete:
+                moments = hearts.moments(index)
+                frame = fit_frame({key: moments[key] for key in trusted}, reference)
+                jobs.append(pool.submit(heart_fields, hearts.heart(index), hearts.structures, frame, nodes))
+            shapes = np.stack([np.clip(job.result(), -BAND, BAND) for job in jobs])
+        mean = shapes.mean(axis=0)
+        centred = (shapes - mean).reshape(len(shapes), -1)
+        # Principal components through the small Gram matrix of the hearts.
+        values, vectors = np.linalg.eigh(centred @ centred.T / len(shapes))
+        kept = values > 1e-4 * values.max()
+        modes = (vectors[:, kept].T / np.sqrt(len(shapes))) @ centred
+        return cls(hearts.structures, nodes, mean, modes.reshape(-1, *mean.shape).astype(np.float32))
+
+    def posterior_mean(self, heart: Heart, trusted: Sequence[str], frame: HeartFrame) -> np.ndarray:
+        """Fields [C, N] of the likeliest heart, given the trusted structures of this one in their frame."""
+        given = [self.structures.index(key) for key in trusted]
+        seen = np.clip(heart_fields(heart.keep(trusted), self.structures, frame, self.nodes)[given], -BAND, BAND)
+        basis = self.modes[:, given].reshape(len(self.modes), -1)
+        # Relative to its own spread every mode has unit variance a priori; the noise is a share of the seen variance.
+        gram = basis @ basis.T
+        noise = RIDGE * np.trace(gram) / len(gram)
+        weights = np.linalg.solve(gram + noise * np.eye(len(gram)), basis @ (seen - self.mean[given]).ravel())
+        return self.mean + np.tensordot(weights, self.modes, axes=1)
