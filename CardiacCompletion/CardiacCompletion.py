@@ -10,7 +10,7 @@ import slicer
 import vtk
 from CardiacCompletionWidgets.completion_run import CompletionRun
 from CardiacCompletionWidgets.parameters import CardiacCompletionParameterNode
-from CardiacCompletionWidgets.result_table import ResultTable
+from CardiacCompletionWidgets.result_section import ResultSection
 from CardiacCompletionWidgets.sample_data import loadSampleHeart, registerSampleData
 from CardiacCompletionWidgets.structures_table import LEAVE_OUT, TRUST, StructuresTable
 from CardiacCompletionWidgets.torch_installation import ensureTorch
@@ -30,7 +30,6 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.mrml.casting import Role, cast, players
 from CardiacCompletionLib.mrml.engine_process import EngineProcess
 from CardiacCompletionLib.mrml.model_card import known_structures
-from CardiacCompletionLib.mrml.result_writing import mark_as_trusted
 from CardiacCompletionLib.mrml.scene_completion import CompletionOptions, SceneCompletion
 from CardiacCompletionLib.mrml.segmentation_reading import segments_of
 from CardiacCompletionLib.resources import resource_path
@@ -86,9 +85,9 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.logic = CardiacCompletionLogic()
         self.vocabulary = load_vocabulary()
         self.structures = StructuresTable(
-            self.ui.structuresTable, self.vocabulary, known_structures(), self.onSegmentChosen, self.onUseChosen
+            self.ui.structuresTable, self.vocabulary, self.knownStructures(), self.onSegmentChosen, self.onUseChosen
         )
-        self.results = ResultTable(self.ui.resultTable)
+        self.result = ResultSection(self.ui, self.onAccepted, self.onUndone)
         self.ui.conventionComboBox.addItem(_("Decide by the values"), "")
         for name in self.vocabulary.conventions:
             self.ui.conventionComboBox.addItem(name, name)
@@ -105,9 +104,6 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.ui.trustAllButton.connect("clicked(bool)", self.onTrustAllButton)
         self.ui.clearButton.connect("clicked(bool)", self.onClearButton)
         self.ui.completeButton.connect("clicked(bool)", self.onCompleteButton)
-        self.ui.acceptButton.connect("clicked(bool)", self.onAcceptButton)
-        self.ui.undoButton.connect("clicked(bool)", self.onUndoButton)
-        self.ui.resultTable.connect("itemSelectionChanged()", self.updateButtons)
         self.ui.conventionComboBox.connect("currentIndexChanged(int)", self.onConventionChosen)
         self.ui.weightsPathLineEdit.connect("currentPathChanged(QString)", self.onWeightsChosen)
         self.initializeParameterNode()
@@ -129,7 +125,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
     def onSceneStartClose(self, caller: object, event: str) -> None:
         if self.run is not None:
             self.run.cancel()
-        self.logic.undo = None
+        self.result.undo = None
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller: object, event: str) -> None:
@@ -178,7 +174,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         try:
             return cast(
                 parameters.inputSegmentation,
-                known_structures(parameters.weights or None),
+                self.knownStructures(),
                 self.vocabulary,
                 parameters.convention or None,
                 parameters.segments,
@@ -186,6 +182,15 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         except CompletionError as error:
             self.showStatus(str(error), isError=True)
             return {}
+
+    def knownStructures(self) -> tuple[str, ...]:
+        """Keys of the structures that the chosen weights know; of all, if their card cannot be read."""
+        weights = self._parameterNode.weights if self._parameterNode is not None else None
+        try:
+            return known_structures(weights or None)
+        except CompletionError as error:
+            self.showStatus(str(error), isError=True)
+            return self.vocabulary.keys
 
     def updatePanel(self) -> None:
         """Bring tables and buttons in line with the parameters and the scene."""
@@ -198,13 +203,19 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         trusted = list(parameters.trusted) if parameters is not None else []
         leftOut = list(parameters.leftOut) if parameters is not None else []
         self.structures.show(self._roles, segments, trusted, leftOut)
-        self.results.show(result)
-        self.ui.warningsLabel.text = "\n".join(parameters.warnings) if result is not None else ""
-        self.ui.show3DButton.setSegmentationNode(result)
+        self.showNotes()
+        self.result.show(result, parameters.warnings if result is not None else (), self.run is not None)
         if parameters is not None:
             self.showChoice(self.ui.conventionComboBox, parameters.convention)
             self.ui.weightsPathLineEdit.currentPath = parameters.weights
         self.updateButtons()
+
+    def showNotes(self) -> None:
+        """Say in words what is unclear about the input."""
+        unclear = [role for role in self._roles.values() if role.ambiguous]
+        notes = [f"{self.vocabulary[role.key].name}: {role.reason}." for role in unclear]
+        self.ui.notesLabel.text = "\n".join(notes)
+        self.ui.notesLabel.visible = bool(notes)
 
     def showChoice(self, combo: qt.QComboBox, data: str) -> None:
         wasBlocked = combo.blockSignals(True)
@@ -242,10 +253,6 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             widget.enabled = not running
         self.structures.setEnabled(not running and bool(self._roles))
         self.ui.trustAllButton.enabled = not running and bool(self.foundKeys())
-        selected = self.results.selectedSegmentId
-        self.ui.acceptButton.enabled = not running and selected is not None
-        undo = self.logic.undo
-        self.ui.undoButton.enabled = not running and undo is not None and undo.possible
 
     def reasonNotToComplete(self) -> str:
         """A sentence, or nothing if the heart can be completed."""
@@ -348,6 +355,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
     def showResult(self, completion: SceneCompletion) -> None:
         """Surfaces in 3D, the input out of the way, the numbers in the table."""
         output = completion.output
+        self.result.undo = completion.undo
         output.CreateClosedSurfaceRepresentation()
         if output is not self._parameterNode.inputSegmentation:
             self._parameterNode.inputSegmentation.SetDisplayVisibility(False)
@@ -357,18 +365,14 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self._parameterNode.warnings = list(completion.warnings)
         self.showStatus(_("Done: {name}.").format(name=output.GetName()))
 
-    def onAcceptButton(self) -> None:
-        """The result becomes the next input and output; what is selected in it is trusted from now on."""
-        result = self._parameterNode.resultSegmentation
-        mark_as_trusted(result, self.results.selectedSegmentId)
+    def onAccepted(self, result: vtkMRMLSegmentationNode) -> None:
+        """The result becomes the next input and output; what was accepted in it is trusted from now on."""
         with slicer.util.NodeModify(self._parameterNode):
             self._parameterNode.inputSegmentation = result
             self._parameterNode.outputSegmentation = result
         self.startWithInput(result)
 
-    def onUndoButton(self) -> None:
-        self.logic.undo.restore()
-        self.logic.undo = None
+    def onUndone(self) -> None:
         if self._parameterNode.inputSegmentation is not None:
             self._parameterNode.inputSegmentation.SetDisplayVisibility(True)
         self.showStatus(_("The completion was taken back."))
@@ -405,7 +409,6 @@ class CardiacCompletionLogic(ScriptedLoadableModuleLogic):
     def __init__(self) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         self.engine = EngineProcess()
-        self.undo = None
 
     def getParameterNode(self) -> CardiacCompletionParameterNode:
         return CardiacCompletionParameterNode(super().getParameterNode())
@@ -466,13 +469,7 @@ class CardiacCompletionLogic(ScriptedLoadableModuleLogic):
         Raises:
             CompletionError: if the input cannot be completed.
         """
-
-        def onFinished(completion: SceneCompletion) -> None:
-            self.undo = completion.undo or self.undo
-            if finished is not None:
-                finished(completion)
-
-        return CompletionRun(SceneCompletion(self.engine, node, trusted, output, options), progress, onFinished)
+        return CompletionRun(SceneCompletion(self.engine, node, trusted, output, options), progress, finished)
 
 
 class CardiacCompletionTest(ScriptedLoadableModuleTest):

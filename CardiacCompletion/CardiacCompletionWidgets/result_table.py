@@ -7,7 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from CardiacCompletionLib.mrml.segmentation_reading import origin_of, volume_ml
-from CardiacCompletionWidgets.structures_table import colorIcon
+from CardiacCompletionWidgets.structures_table import colorIcon, fitHeight
 
 _NAME, _ORIGIN, _VOLUME = range(3)
 
@@ -49,6 +49,7 @@ class ResultTable:
         self._table.setRowCount(len(kept))
         for row, ID in enumerate(kept):
             self._showRow(row, node, ID)
+        fitHeight(self._table)
 
     def _showRow(self, row: int, node: slicer.vtkMRMLSegmentationNode, ID: str) -> None:
         segment = node.GetSegmentation().GetSegment(ID)

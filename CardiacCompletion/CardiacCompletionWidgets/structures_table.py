@@ -47,6 +47,7 @@ class StructuresTable:
         header.setSectionResizeMode(_NAME, qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(_SEGMENT, qt.QHeaderView.Stretch)
         header.setSectionResizeMode(_USE, qt.QHeaderView.ResizeToContents)
+        fitHeight(table)
 
     def show(
         self,
@@ -65,7 +66,6 @@ class StructuresTable:
             wasBlocked = combo.blockSignals(True)
             combo.setCurrentIndex(combo.findData(use))
             combo.blockSignals(wasBlocked)
-        self._table.resizeRowsToContents()
 
     def setEnabled(self, enabled: bool) -> None:
         """Rows cannot be changed while a completion runs."""
@@ -119,13 +119,20 @@ class StructuresTable:
         combo = self._segments[key]
         wasBlocked = combo.blockSignals(True)
         combo.clear()
-        combo.addItem(_("choose: {reason}").format(reason=role.reason) if role and role.ambiguous else "–", NOBODY)
+        combo.addItem(_("choose one") if role is not None and role.ambiguous else "–", NOBODY)
         for segment in segments:
             combo.addItem(str(segment.name or segment.identifier), segment.identifier)
         chosen = role.segment_id if role is not None and role.segment_id is not None else NOBODY
         combo.setCurrentIndex(combo.findData(chosen))
         combo.setToolTip(role.reason if role is not None else "")
         combo.blockSignals(wasBlocked)
+
+
+def fitHeight(table: qt.QTableWidget) -> None:
+    """Make a table as high as its rows: the panel scrolls, its tables do not."""
+    table.resizeRowsToContents()
+    rows = sum(table.rowHeight(row) for row in range(table.rowCount))
+    table.setFixedHeight(table.horizontalHeader().height + rows + 2 * table.frameWidth)
 
 
 def colorIcon(color: tuple[int, int, int]) -> qt.QIcon:

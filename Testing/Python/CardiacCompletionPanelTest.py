@@ -119,12 +119,12 @@ class CardiacCompletionPanelTest(unittest.TestCase):
     def test_an_ambiguous_row_says_why(self) -> None:
         heart = loadHeart()
         heart.GetSegmentation().GetSegment(segmentIdOf(heart, "Right ventricle")).SetName("Left ventricle")
-        heart.GetSegmentation().GetSegment(segmentIdOf(heart, "Left atrium")).SetName("Right ventricle")
         self.ui.inputSelector.setCurrentNode(heart)
         assert "unclear" in self.widget.structures.text("right_ventricle")
-        reason = self.widget.structures.segmentCombo("right_ventricle").toolTip
-        assert "terminology says" in reason
-        assert "its name says" in reason
+        assert self.widget.structures.segmentCombo("right_ventricle").currentText == "choose one"
+        note = self.ui.notesLabel.text
+        assert note.startswith("Right ventricle: ")
+        assert "its terminology says Right ventricle, its name says Left ventricle" in note
 
     def test_a_second_completion_after_editing_uses_what_was_accepted(self) -> None:
         heart = loadHeart()
@@ -141,7 +141,7 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         result.GetSegmentation().GetSegment(atrium).Modified()
         settle()
         edited = maskOf(result, atrium)
-        self.widget.results.select(atrium)
+        self.widget.result.table.select(atrium)
         assert self.ui.acceptButton.enabled
         self.ui.acceptButton.click()
         assert "left_atrium" in self.widget._parameterNode.trusted
