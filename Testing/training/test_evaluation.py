@@ -1,0 +1,73 @@
+"""Metrics and baselines against cases whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.geometry.frame import HeartFrame
+from CardiacCompletionLib.geometry.region import Region
+from Testing.geometry.phantoms import ball, grid, voxelised
+from Training.baselines.mean_heart import heart_fields
+from Training.baselines.shape_model import BAND, PosteriorShapeModel
+from Training.evaluation.command import within
+from Training.evaluation.metrics import dice, heart_surface, on_grid_of, surface_distances
+
+SIZE = 56
+GRID = grid((1.0, 1.0, 1.0), (10, 20, 30), SIZE, center=(5, 6, 7))
+
+
+def heart(**radii: float) -> Heart:
+    """Balls at two places: ``a`` on the left, ``b`` on the right."""
+    places = {"a": (-5, 6, 7), "b": (15, 6, 7)}
+    regions = {key: voxelised(ball(radius, places[key]), GRID, SIZE) for key, radius in radii.items()}
+    return Heart(regions, (SIZE,) * 3, GRID)
+
+
+def test_dice() -> None:
+    cube = Region(np.ones((4, 4, 4), dtype=bool), (2, 2, 2))
+    assert dice(cube, cube) == 1.0
+    assert dice(cube, cube.shifted((0, 0, 2))) == 0.5
+    assert dice(cube, cube.shifted((9, 0, 0))) == 0.0
+    assert dice(cube, None) == 0.0
+
+
+def test_distances_between_concentric_spheres() -> None:
+    small, large = heart(a=8), heart(a=10)
+    assd, hd95 = surface_distances(heart_surface(small, "a"), heart_surface(large, "a"))
+    assert assd == pytest.approx(2.0, abs=0.25)
+    assert hd95 == pytest.approx(2.0, abs=0.7)
+
+
+def test_hearts_on_shifted_grids_are_compared_where_they_are() -> None:
+    original = heart(a=8)
+    moved = GRID.copy()
+    moved[:3, 3] += GRID[:3, :3] @ [3, -2, 5]
+    region = original.regions["a"].shifted((-5, 2, -3))
+    same = on_grid_of(Heart({"a": region}, (SIZE,) * 3, moved), original)
+    assert dice(same.regions["a"], original.regions["a"]) == 1.0
+    with pytest.raises(ValueError, match="lattice"):
+        on_grid_of(Heart({}, (4, 4, 4), np.eye(4)), original)
+
+
+def test_what_lies_beyond_the_image_does_not_count() -> None:
+    region = Region(np.ones((4, 4, 4), dtype=bool), (-2, 1, SIZE - 1))
+    kept = within(Heart({"a": region, "b": region.shifted((-9, 0, 0))}, (SIZE,) * 3, GRID)).regions
+    assert kept.keys() == {"a"}
+    assert kept["a"].start == (0, 1, SIZE - 1)
+    assert kept["a"].mask.shape == (2, 4, 1)
+
+
+def test_the_shape_model_infers_what_varies_together() -> None:
+    """Two balls whose radii grow together: from a large left one follows a large right one."""
+    frame = HeartFrame(np.array([5.0, 6.0, 7.0]), 40.0, np.eye(3))
+    axis = np.linspace(-0.6, 0.6, 20)
+    nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    small, large = (np.clip(heart_fields(heart(a=r, b=r), ("a", "b"), frame, nodes), -BAND, BAND) for r in (7.0, 11.0))
+    model = PosteriorShapeModel(("a", "b"), nodes, (small + large) / 2, (large - small)[None] / 2)
+    for radius in (7.0, 9.0, 11.0):
+        inferred = model.posterior_mean(heart(a=radius), ["a"], frame)[1]
+        expected = heart_fields(heart(b=radius), ("b",), frame, nodes)[0]
+        surface = abs(expected) < 0.05
+        assert inferred[surface] == pytest.approx(expected[surface], abs=0.03)
