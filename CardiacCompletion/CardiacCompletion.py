@@ -126,6 +126,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         if self.run is not None:
             self.run.cancel()
         self.result.undo = None
+        self.showStatus("")
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller: object, event: str) -> None:

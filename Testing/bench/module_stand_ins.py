@@ -124,6 +124,11 @@ class ScriptedLoadableModule:
     def __init__(self, parent: ModuleProxy) -> None:
         self.parent = parent
         self.moduleName = type(self).__name__
+        slicer.selfTests = {**getattr(slicer, "selfTests", {}), self.moduleName: self.runTest}
+
+    def runTest(self) -> None:
+        """What Reload and Test calls."""
+        getattr(sys.modules[type(self).__module__], f"{self.moduleName}Test")().runTest()
 
     def resourcePath(self, name: str) -> str:
         return str(Path(self.parent.path).parent / "Resources" / name)

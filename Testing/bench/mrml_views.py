@@ -52,7 +52,8 @@ class _View:
         self._renderer = vtk.vtkRenderer()
         self._window = vtk.vtkRenderWindow()
         self._window.SetOffScreenRendering(True)
-        self._window.SetMultiSamples(8)
+        # Depth peeling, which orders translucent surfaces, does not go together with multisampling.
+        self._window.SetMultiSamples(0)
         self._window.SetSize(*size)
         self._window.AddRenderer(self._renderer)
         self._interactor = vtk.vtkGenericRenderWindowInteractor()
@@ -90,6 +91,7 @@ class ThreeDView(_View):
     def __init__(self, scene: slicer.vtkMRMLScene, size: tuple[int, int] = (600, 600), name: str = "1") -> None:
         super().__init__(slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance(), _THREE_D_MANAGERS, size)
         self._renderer.SetUseDepthPeeling(True)
+        self._renderer.SetUseFXAA(True)
         self._logic = slicer.vtkMRMLViewLogic()
         self._logic.SetMRMLApplicationLogic(slicer.app.applicationLogic())
         self._logic.SetMRMLScene(scene)

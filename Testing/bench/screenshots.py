@@ -15,7 +15,7 @@ from Testing.bench import module_stand_ins
 from Testing.bench.headless_slicer import start
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
-_PANEL = (430, 1000)
+_PANEL = (450, 1000)
 _VIEW = 500
 
 
@@ -52,12 +52,16 @@ class _Tour:
         self._photograph(self.sample_heart)
 
     def running(self) -> None:
+        # Fine enough to be caught at it.
+        self._widget._parameterNode.spacing = 0.3
         self._widget.ui.completeButton.click()
-        self._panel.waitUntil(lambda: self._widget.ui.progressBar.value >= 30 or self._widget.run is None)
+        self._panel.waitUntil(lambda: self._widget.ui.progressBar.value >= 30)
         self._photograph(self.running)
-        self._panel.waitUntil(lambda: self._widget.run is None, 300.0)
+        self._widget.ui.completeButton.click()
+        self._widget._parameterNode.spacing = 1.5
 
     def result(self) -> None:
+        self._panel.completeByButton(self._widget)
         self._photograph(self.result)
 
     def ventricles_only(self) -> None:
@@ -125,7 +129,8 @@ def grabbed(widget: object, width: int, height: int) -> np.ndarray:
 
     widget.resize(width, height)
     widget.show()
-    qt.QApplication.processEvents()
+    for _ in range(3):  # sections that open make others move
+        qt.QApplication.processEvents()
     image = widget.grab().toImage().convertToFormat(qt.QImage.Format_RGB888).scaled(width, height)
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())
     return rows[:, : 3 * width].reshape(height, width, 3).copy()

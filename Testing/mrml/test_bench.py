@@ -76,6 +76,21 @@ def test_the_views_draw_what_is_visible_and_nothing_else(scene):
     assert drawn[2] == 0
 
 
+def test_translucent_surfaces_are_drawn_with_what_is_behind_them(scene):
+    segmentation = _segmentation_of_two_boxes()
+    segmentation.CreateClosedSurfaceRepresentation()
+    view = ThreeDView(scene, size=(200, 200))
+    view.setBackground((1.0, 1.0, 1.0))
+    view.frame("A")
+    solid = view.pixels()
+    for identifier in segmentation.GetSegmentation().GetSegmentIDs():
+        segmentation.GetDisplayNode().SetSegmentOpacity3D(identifier, 0.4)
+    glassy = view.pixels()
+    drawn = (solid != 255).any(axis=2)
+    assert (glassy[drawn] != 255).any(axis=1).mean() > 0.9
+    assert glassy[drawn].mean() > solid[drawn].mean() + 20
+
+
 def test_a_slice_shows_left_on_the_right_hand_side(scene):
     segmentation = _segmentation_of_two_boxes()
     bounds = [0.0] * 6

@@ -1,0 +1,86 @@
+"""The logic without its panel: as in the Python console and in scripts."""
+
+# ruff: noqa: PT027 - inside Slicer there is no pytest
+
+from __future__ import annotations
+
+import unittest
+
+import slicer
+import vtk
+from panel import COARSE, VENTRICLES, loadHeart, segmentIdOf, segmentNames, waitUntil
+
+from CardiacCompletion import CardiacCompletionLogic
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.mrml.segmentation_reading import origin_of
+
+
+class CardiacCompletionLogicTest(unittest.TestCase):
+    def setUp(self) -> None:
+        slicer.mrmlScene.Clear(0)
+        self.logic = CardiacCompletionLogic()
+        self.heart = loadHeart()
+
+    def tearDown(self) -> None:
+        self.logic.engine.stop()
+
+    def complete(self, **arguments: object) -> slicer.vtkMRMLSegmentationNode:
+        return self.logic.complete(self.heart, trusted=VENTRICLES, spacing=COARSE, **arguments)
+
+    def test_complete_waits_and_returns_a_segmentation_beside_the_input(self) -> None:
+        told: list[float] = []
+        whole = self.complete(progress=lambda fraction, text: told.append(fraction))
+        assert "Left atrium" in segmentNames(whole)
+        assert "completed" in whole.GetName()
+        assert told == sorted(told)
+        assert told[-1] == 1.0
+
+    def test_two_completions_share_one_engine(self) -> None:
+        self.complete()
+        process = self.logic.engine._process
+        self.complete()
+        assert self.logic.engine._process is process
+
+    def test_complete_can_run_in_the_background(self) -> None:
+        run = self.complete(waitForCompletion=False)
+        assert not run.completion.finished
+        waitUntil(lambda: run.completion.finished)
+        assert "Left atrium" in segmentNames(run.completion.output)
+
+    def test_complete_into_the_input_itself(self) -> None:
+        before = segmentNames(self.heart)
+        assert self.complete(outputSegmentationNode=self.heart) is self.heart
+        assert segmentNames(self.heart) > before
+
+    def test_segments_can_be_named_by_the_caller(self) -> None:
+        segment = self.heart.GetSegmentation().GetSegment(segmentIdOf(self.heart, "Myocardium"))
+        segment.SetName("wall of something")
+        segment.RemoveTag(slicer.vtkSegment.GetTerminologyEntryTagName())
+        with self.assertRaisesRegex(CompletionError, "Myocardium cannot be trusted"):
+            self.complete()
+        whole = self.complete(segments={"myocardium": segmentIdOf(self.heart, "wall of something")})
+        wall = whole.GetSegmentation().GetSegment(segmentIdOf(whole, "Myocardium"))
+        assert origin_of(wall) == "trusted"
+
+    def test_an_unknown_key_is_refused_with_the_known_ones(self) -> None:
+        with self.assertRaisesRegex(CompletionError, "no structure named 'spleen'; choose from: myocardium"):
+            self.logic.complete(self.heart, trusted=["spleen"])
+
+    def test_nothing_trusted_is_refused(self) -> None:
+        with self.assertRaisesRegex(CompletionError, "No structure is trusted"):
+            self.logic.complete(self.heart, trusted=[])
+
+    def test_surfaces_alone_are_enough(self) -> None:
+        self.heart.CreateClosedSurfaceRepresentation()
+        surfaces = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Surfaces")
+        surfaces.SetSourceRepresentationToClosedSurface()
+        for segmentId in self.heart.GetSegmentation().GetSegmentIDs():
+            surface = vtk.vtkPolyData()
+            self.heart.GetClosedSurfaceRepresentation(segmentId, surface)
+            name = self.heart.GetSegmentation().GetSegment(segmentId).GetName()
+            surfaces.AddSegmentFromClosedSurfaceRepresentation(surface, name, [1, 0, 0], segmentId)
+        self.heart = surfaces
+        assert "Left atrium" in segmentNames(self.complete())
+
+    def test_what_reload_and_test_runs(self) -> None:
+        slicer.selfTests["CardiacCompletion"]()
