@@ -8,6 +8,7 @@ import lightning
 import torch
 from torch import Tensor
 
+from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from Training.settings import Settings
 
@@ -26,18 +27,24 @@ class CompletionModule(lightning.LightningModule):
         """
         super().__init__()
         self.network = network
+        self._forward = torch.compile(network) if settings.compile else network
         self._settings = settings
         self._unit = unit
 
     def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
         loss, inferred = self._losses(batch)
+        if not torch.isfinite(loss):
+            raise CompletionError(
+                f"The loss is not a number at step {self.global_step}, hearts {batch['heart'].tolist()}: look at "
+                "these cases; the last good checkpoint is kept."
+            )
         self.log("loss_mm", loss, prog_bar=True)
         self.log("inferred_mm", inferred, prog_bar=True)
         return loss
 
     def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Mean weighted error in mm over all known structures, and over the ones to be inferred."""
-        said = self.network(batch["points"], batch["given"], batch["queries"])
+        said = self._forward(batch["points"], batch["given"], batch["queries"])
         error = (said - batch["distances"]).abs() * self._unit
         weight = 0.05 + torch.exp(-batch["distances"].abs() * self._unit / self._settings.near)
         weight = weight * batch["known"][..., None]

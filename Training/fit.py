@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
+from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.frame import Reference, fit_frame
 from CardiacCompletionLib.geometry.reference import measure_reference
-from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from Training.baselines.mean_heart import mean_fields
 from Training.completion_module import CompletionModule
 from Training.data.examples import CompletionExamples, Jitter
 from Training.data.hearts import PreparedHearts
+from Training.run_folder import RunFolder
 from Training.settings import Settings
-
-CHECKPOINT = "last.ckpt"
-START = "start.pt"
-RECIPE = "run.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--phase", type=int, default=2)
-    parser.add_argument("--preset", default="quick")
-    parser.add_argument("--data", required=True, metavar="DIR", help="what `prepare` wrote")
+    parser.add_argument("--phase", type=int, default=2, help="0 to 4, see Training/configs")
+    parser.add_argument("--preset", default="cpu", help="size and schedule, see Training/configs/presets.yaml")
+    parser.add_argument("--data", required=True, nargs="+", metavar="DIR", help="what `prepare` wrote; one or several")
     parser.add_argument("--out", required=True, metavar="RUN")
+    parser.add_argument("--init", metavar="RUN", help="an earlier run to start from; its mean heart is kept")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--nodes", type=int, default=1, help="machines that train together")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -44,41 +43,45 @@ def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     lightning.seed_everything(arguments.seed, verbose=False)
     hearts = PreparedHearts(arguments.data, "train", settings.structures)
-    out = Path(arguments.out)
-    out.mkdir(parents=True, exist_ok=True)
-    reference, network = starting_point(hearts, settings, out, arguments.threads)
-    (out / RECIPE).write_text(json.dumps(recipe(arguments, settings, hearts), indent=2) + "\n", encoding="utf-8")
+    folder = RunFolder(Path(arguments.out))
+    reference, network = starting_point(hearts, settings, folder, arguments.init, arguments.threads)
+    folder.write_recipe(recipe(arguments, settings, hearts))
     examples = CompletionExamples(
-        hearts, reference, settings.points, settings.queries, settings.steps * settings.batch, Jitter(), arguments.seed
+        hearts,
+        reference,
+        settings.points,
+        settings.queries,
+        settings.steps * settings.batch,
+        Jitter(),
+        arguments.seed,
+        complete=settings.task == "complete",
     )
     trainer = lightning.Trainer(
-        accelerator="cpu",
         max_steps=settings.steps,
         max_epochs=1,
+        num_nodes=arguments.nodes,
+        precision=settings.precision,
         gradient_clip_val=1.0,
-        default_root_dir=out,
-        logger=CSVLogger(out, name="", version="log"),
-        log_every_n_steps=50,
+        logger=TensorBoardLogger(folder.path, name="", version="log"),
+        log_every_n_steps=min(50, settings.steps),
         callbacks=[
             EMAWeightAveraging(decay=settings.averaging),
             ModelCheckpoint(
-                out,
-                filename=Path(CHECKPOINT).stem,
+                folder.path,
+                filename=folder.checkpoint.stem,
                 every_n_train_steps=settings.checkpoint_every,
-                save_top_k=1,
                 enable_version_counter=False,
             ),
         ],
     )
-    last = out / CHECKPOINT
-    done = torch.load(last, map_location="cpu", weights_only=True)["global_step"] if last.exists() else 0
+    done = folder.steps_done()
     trainer.fit(
         CompletionModule(network, settings, reference.scale),
         DataLoader(examples, settings.batch, sampler=_from(done * settings.batch, len(examples)), num_workers=1),
-        ckpt_path=last if done else None,
+        ckpt_path=folder.checkpoint if done else None,
         weights_only=True,
     )
-    trainer.save_checkpoint(last)
+    trainer.save_checkpoint(folder.checkpoint)
 
 
 def _from(first: int, count: int) -> range:
@@ -90,48 +93,54 @@ def _from(first: int, count: int) -> range:
 
 
 def starting_point(
-    hearts: PreparedHearts, settings: Settings, out: Path, workers: int
+    hearts: PreparedHearts, settings: Settings, folder: RunFolder, earlier: str | None, workers: int
 ) -> tuple[Reference, HeartAutoEncoder]:
-    """The reference frame of the training hearts and an untrained network, which is their aligned mean heart."""
-    network = HeartAutoEncoder(model_config(settings))
-    kept = out / START
-    if kept.exists():
-        content = torch.load(kept, weights_only=True)
-        network.prior.field.copy_(content["prior"])
-        return Reference.from_json(json.loads(content["reference"])), network
+    """The reference frame and the network to begin with: an earlier run's, or the aligned mean heart, untrained.
+
+    Raises:
+        CompletionError: if the earlier run is of another size, or no heart has all the anchors.
+    """
+    network = HeartAutoEncoder(settings.model())
+    if folder.has_start():
+        reference, field = folder.read_start()
+        network.prior.field.copy_(field)
+    elif earlier:
+        reference, network = _taken_over(RunFolder(Path(earlier)), settings)
+    else:
+        reference = _reference(hearts, settings)
+        frames = [fit_frame(hearts.moments(index), reference) for index in range(len(hearts.cases))]
+        nodes = network.prior.node_positions().numpy().astype(np.float64)
+        fields = mean_fields(hearts, frames, nodes, settings.prior_hearts, workers)
+        network.prior.field.copy_(torch.from_numpy(fields).reshape(network.prior.field.shape))
+    folder.write_start(reference, network.prior.field)
+    return reference, network
+
+
+def _taken_over(earlier: RunFolder, settings: Settings) -> tuple[Reference, HeartAutoEncoder]:
+    network, reference, _ = earlier.trained()
+    if network.config != settings.model():
+        raise CompletionError(f"{earlier.path} has a model of another size or vocabulary: start from one of the same.")
+    return reference, network.train()
+
+
+def _reference(hearts: PreparedHearts, settings: Settings) -> Reference:
     vocabulary = load_vocabulary()
     anchors = frozenset(key for key in settings.structures if vocabulary[key].anchor)
     moments = [hearts.moments(index) for index in range(len(hearts.cases))]
     complete = [heart for heart in moments if anchors <= heart.keys()]
-    reference = measure_reference(complete, anchors)
-    frames = [fit_frame(heart, reference) for heart in moments]
-    nodes = network.prior.node_positions().numpy()
-    fields = mean_fields(hearts, frames, nodes.astype(np.float64), settings.prior_hearts, workers)
-    network.prior.field.copy_(torch.from_numpy(fields).reshape(network.prior.field.shape))
-    torch.save({"prior": network.prior.field, "reference": json.dumps(reference.to_json())}, kept)
-    return reference, network
+    if not complete:
+        raise CompletionError("No training heart has all of the chambers and the myocardium, which fix the frame.")
+    return measure_reference(complete, anchors)
 
 
-def model_config(settings: Settings) -> HeartModelConfig:
-    return HeartModelConfig(
-        structures=settings.structures,
-        dim=settings.dim,
-        depth=settings.depth,
-        latents=settings.latents,
-        latent_dim=settings.latent_dim,
-        points=settings.points,
-        prior_size=settings.prior_size,
-        prior_reach=settings.prior_reach,
-    )
-
-
-def recipe(arguments: argparse.Namespace, settings: Settings, hearts: PreparedHearts) -> dict:
+def recipe(arguments: argparse.Namespace, settings: Settings, hearts: PreparedHearts) -> dict[str, Any]:
     """What made the weights, for the model card."""
     return {
         "phase": arguments.phase,
         "preset": arguments.preset,
         "seed": arguments.seed,
-        "data_set": hearts.name,
+        "data_sets": hearts.names,
         "hearts": len(hearts.cases),
+        "init": arguments.init,
         "settings": asdict(settings),
     }

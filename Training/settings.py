@@ -1,4 +1,4 @@
-"""What a phase of training is made of, read from Training/configs/phaseN.yaml."""
+"""What a run of training is made of: the phase's own settings, and the preset's size and schedule."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from pathlib import Path
 import yaml
 
 from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.model.config import HeartModelConfig
+
+_CONFIGS = Path(__file__).with_name("configs")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Size and schedule of one run.
+    """One run, from Training/configs/phaseN.yaml and one entry of Training/configs/presets.yaml.
 
     Attributes:
         structures: keys of the class axis.
-        dim, depth, latents, latent_dim, points, prior_size, prior_reach: see HeartModelConfig.
-        prior_hearts: how many training hearts the mean heart is made of.
+        task: ``reconstruct``: everything is given; ``complete``: some of it.
+        dim, depth, latents, latent_dim, points, prior_size: see :class:`HeartModelConfig`.
+        prior_hearts: how many training hearts of each data set the mean heart is made of.
         queries: points asked per heart and step.
-        batch: hearts a step.
+        batch: hearts a step, on each device.
         steps: optimiser steps in all.
         learning_rate: peak of the cosine schedule.
         warmup: steps until the peak.
@@ -27,16 +31,18 @@ class Settings:
         near: mm; a query's weight falls with its distance from the surface on this length.
         averaging: decay of the exponential moving average of the weights.
         checkpoint_every: steps between checkpoints; a kill loses at most so many.
+        precision: Lightning's name of it, e.g. ``bf16-mixed``.
+        compile: whether the network goes through torch.compile.
     """
 
     structures: tuple[str, ...]
+    task: str
     dim: int
     depth: int
     latents: int
     latent_dim: int
     points: int
     prior_size: int
-    prior_reach: float
     prior_hearts: int
     queries: int
     batch: int
@@ -47,24 +53,41 @@ class Settings:
     near: float
     averaging: float
     checkpoint_every: int
+    precision: str
+    compile: bool
 
     @classmethod
     def read(cls, phase: int, preset: str) -> Settings:
-        """Settings of a phase: its own, overlaid by the preset's size and schedule.
+        """Settings of a phase at a preset's size.
 
         Raises:
-            CompletionError: if the phase has no such preset or names an unknown setting.
+            CompletionError: for an unknown phase, preset or setting.
         """
-        path = Path(__file__).with_name("configs") / f"phase{phase}.yaml"
+        path = _CONFIGS / f"phase{phase}.yaml"
         if not path.exists():
-            raise CompletionError(f"There is no phase {phase}.")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if preset not in content["presets"]:
-            raise CompletionError(
-                f"Phase {phase} has no preset {preset}; choose from: {', '.join(content['presets'])}."
-            )
-        values = {**content["settings"], **content["presets"][preset]}
-        unknown = values.keys() - {field.name for field in fields(cls)}
-        if unknown:
-            raise CompletionError(f"{path.name} has unknown settings: {', '.join(sorted(unknown))}.")
-        return cls(**{**values, "structures": tuple(values["structures"])})
+            raise CompletionError(f"There is no phase {phase}: choose 0 to 4.")
+        presets = yaml.safe_load((_CONFIGS / "presets.yaml").read_text(encoding="utf-8"))
+        if preset not in presets:
+            raise CompletionError(f"There is no preset {preset}; choose from: {', '.join(presets)}.")
+        return cls.from_json({**yaml.safe_load(path.read_text(encoding="utf-8")), **presets[preset]})
+
+    @classmethod
+    def from_json(cls, content: dict) -> Settings:
+        """Raises CompletionError for unknown or missing settings."""
+        names = {field.name for field in fields(cls)}
+        if content.keys() != names:
+            odd = ", ".join(sorted(content.keys() ^ names))
+            raise CompletionError(f"These training settings are unknown or missing: {odd}.")
+        return cls(**{**content, "structures": tuple(content["structures"])})
+
+    def model(self) -> HeartModelConfig:
+        """The architecture these settings name."""
+        return HeartModelConfig(
+            structures=self.structures,
+            dim=self.dim,
+            depth=self.depth,
+            latents=self.latents,
+            latent_dim=self.latent_dim,
+            points=self.points,
+            prior_size=self.prior_size,
+        )

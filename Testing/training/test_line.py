@@ -22,7 +22,7 @@ from Training.data.description import DataSetDescription
 from Training.data.examples import CompletionExamples, Jitter
 from Training.data.hearts import PreparedHearts
 from Training.data.samples import CaseSamples
-from Training.fit import CHECKPOINT, START
+from Training.run_folder import RunFolder
 from Training.schemes import draw_trusted, schemes
 
 KEYS = load_vocabulary().keys[:10]
@@ -54,18 +54,18 @@ def unbroken(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
-    return torch.load(run / CHECKPOINT, weights_only=True)["state_dict"]
+    return torch.load(RunFolder(run).checkpoint, weights_only=True)["state_dict"]
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(prepared: Path, unbroken: Path, tmp_path: Path) -> None:
-    shutil.copy(unbroken / START, tmp_path / START)
+    RunFolder(tmp_path).write_start(*RunFolder(unbroken).read_start())
     process = fit(prepared, tmp_path)
-    while not (tmp_path / CHECKPOINT).exists():
+    while not RunFolder(tmp_path).checkpoint.exists():
         assert process.poll() is None
         time.sleep(0.005)
     process.kill()
     process.wait()
-    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["global_step"] < 60
+    assert 0 < RunFolder(tmp_path).steps_done() < 60
     assert fit(prepared, tmp_path).wait() == 0
     for name, value in weights(unbroken).items():
         assert torch.equal(weights(tmp_path)[name], value), name
@@ -76,7 +76,7 @@ def test_the_exported_weights_load_and_name_their_recipe(unbroken: Path, tmp_pat
     assert main(["export", str(unbroken), "--out", str(out)]) == 0
     model = load_model(out)
     assert model.network.config.structures == KEYS
-    assert model.card["recipe"]["data_set"] == "virtual"
+    assert model.card["recipe"]["data_sets"] == ["virtual"]
     assert model.card["recipe"]["steps_done"] == 60
     assert model.network.prior.field.abs().max() > 0.1
 
@@ -90,14 +90,14 @@ def test_preparing_again_changes_nothing(prepared: Path) -> None:
 
 
 def test_test_hearts_are_kept_apart(prepared: Path) -> None:
-    train, test = (PreparedHearts(prepared, split, KEYS) for split in ("train", "test"))
+    train, test = (PreparedHearts([prepared], split, KEYS) for split in ("train", "test"))
     assert len(train.cases) == 3
     assert len(test.cases) == 1
     assert not set(train.sources) & set(test.sources)
 
 
 def test_samples_agree_with_the_label_map(prepared: Path) -> None:
-    hearts = PreparedHearts(prepared, "train", KEYS)
+    hearts = PreparedHearts([prepared], "train", KEYS)
     case, heart = hearts.cases[0], hearts.heart(0)
     ijk = np.round((case.queries - heart.ijk_to_ras[:3, 3]) @ np.linalg.inv(heart.ijk_to_ras[:3, :3]).T).astype(int)
     on_grid = ((ijk >= 0) & (ijk < heart.shape[::-1])).all(axis=1)
@@ -111,9 +111,9 @@ def test_samples_agree_with_the_label_map(prepared: Path) -> None:
 
 
 def test_examples_are_drawn_in_the_frame_of_the_trusted_and_never_show_the_hidden(prepared: Path) -> None:
-    hearts = PreparedHearts(prepared, "train", KEYS)
+    hearts = PreparedHearts([prepared], "train", KEYS)
     reference = measure_reference([hearts.moments(i) for i in range(3)], frozenset(KEYS[:5]))
-    examples = CompletionExamples(hearts, reference, 64, 128, 40, Jitter(), seed=1)
+    examples = CompletionExamples(hearts, reference, 64, 128, 40, Jitter(), seed=1, complete=True)
     for index in range(12):
         item, again = examples[index], examples[index]
         assert all(torch.equal(item[name], again[name]) for name in item)
@@ -154,7 +154,7 @@ def test_a_data_set_without_cases_or_with_unknown_structures_is_refused(tmp_path
 
 
 def test_samples_survive_the_disk(prepared: Path, tmp_path: Path) -> None:
-    case = PreparedHearts(prepared, "test", KEYS).cases[0]
+    case = PreparedHearts([prepared], "test", KEYS).cases[0]
     case.save(tmp_path / "case.safetensors")
     back = CaseSamples.load(tmp_path / "case.safetensors")
     assert all(np.array_equal(getattr(back, name), value) for name, value in case.__dict__.items())

@@ -16,12 +16,14 @@ from Training.data.hearts import PreparedHearts
 def mean_fields(
     hearts: PreparedHearts, frames: Sequence[HeartFrame], nodes: np.ndarray, count: int, workers: int
 ) -> np.ndarray:
-    """Mean signed distance float32 [C, N] in frame units at frame points [N, 3], of ``count`` hearts spread evenly."""
-    chosen = np.unique(np.linspace(0, len(hearts.cases) - 1, count).round().astype(int))
+    """Mean signed distance float32 [C, N] in frame units at frame points [N, 3]; ``count`` hearts a data set."""
     total = np.zeros((len(hearts.structures), len(nodes)))
     seen = np.zeros((len(hearts.structures), 1))
     with ProcessPoolExecutor(workers) as pool:
-        jobs = [pool.submit(heart_fields, hearts.heart(i), hearts.structures, frames[i], nodes) for i in chosen]
+        jobs = [
+            pool.submit(heart_fields, hearts.heart(i), hearts.structures, frames[i], nodes)
+            for i in hearts.spread_evenly(count)
+        ]
         for job in jobs:
             fields = job.result()
             there = np.isfinite(fields).all(axis=1, keepdims=True)

@@ -48,8 +48,7 @@ class PosteriorShapeModel:
         workers: int,
     ) -> PosteriorShapeModel:
         """Learn from ``count`` training hearts, each in the frame its own trusted structures give it."""
-        chosen = np.unique(np.linspace(0, len(hearts.cases) - 1, count).round().astype(int))
-        complete = [i for i in chosen if hearts.cases[i].present.all()]
+        complete = [i for i in hearts.spread_evenly(count) if hearts.cases[i].present.all()]
         with ProcessPoolExecutor(workers) as pool:
             jobs = []
             for index in complete:

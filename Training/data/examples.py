@@ -37,7 +37,7 @@ class CompletionExamples(Dataset):
     """Endless distinct examples: item ``i`` is drawn from heart ``i mod len(hearts)`` with the seed (seed, i).
 
     An item is a dict of tensors, with C structures, N points, Q queries, all geometry in frame units:
-    points [C, N, 3], given [C], queries [Q, 3], distances [C, Q], known [C].
+    points [C, N, 3], given [C], queries [Q, 3], distances [C, Q], known [C], heart (its number).
     """
 
     def __init__(
@@ -49,7 +49,12 @@ class CompletionExamples(Dataset):
         length: int,
         jitter: Jitter,
         seed: int,
+        complete: bool,
     ) -> None:
+        """
+        Args:
+            complete: whether some of the structures are hidden; without it everything is given.
+        """
         self._hearts = hearts
         self._reference = reference
         self._points = points
@@ -57,6 +62,7 @@ class CompletionExamples(Dataset):
         self._length = length
         self._jitter = jitter
         self._seed = seed
+        self._complete = complete
 
     def __len__(self) -> int:
         return self._length
@@ -64,7 +70,7 @@ class CompletionExamples(Dataset):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         generator = np.random.default_rng([self._seed, index])
         case = self._hearts.cases[index % len(self._hearts.cases)]
-        given = draw_trusted(case.present, self._hearts.structures, generator)
+        given = draw_trusted(case.present, self._hearts.structures, generator) if self._complete else case.present
         frame = self._frame(case, given, generator)
         points = np.zeros((len(given), self._points, 3), dtype=np.float32)
         for structure in np.flatnonzero(given):
@@ -80,6 +86,7 @@ class CompletionExamples(Dataset):
             "queries": torch.from_numpy(queries),
             "distances": torch.from_numpy(distances.astype(np.float32)),
             "known": torch.from_numpy(case.known & case.present),
+            "heart": torch.tensor(index % len(self._hearts.cases)),
         }
 
     def _frame(self, case: CaseSamples, given: np.ndarray, generator: np.random.Generator) -> HeartFrame:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.errors import CompletionError
@@ -13,39 +17,55 @@ from Training.data.samples import CaseSamples
 
 
 class PreparedHearts:
-    """Cases of one split, held in memory with the class axis of the model to be trained.
+    """Cases of one split of one or several data sets, held in memory with the class axis of the model to be trained.
 
     Args:
-        folder: what ``python -m Training prepare`` wrote.
+        folders: what ``python -m Training prepare`` wrote, one folder a data set.
         split: ``train`` or ``test``.
-        structures: keys of the class axis.
+        structures: keys of the class axis; a data set knows those of them that it labels.
 
     Raises:
-        CompletionError: if the folder holds no such data.
+        CompletionError: if a folder holds no such data.
     """
 
-    def __init__(self, folder: str | Path, split: str, structures: tuple[str, ...]) -> None:
-        folder = Path(folder)
-        try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise CompletionError(
-                f"{folder} holds no prepared data: run `python -m Training prepare` first."
-            ) from error
-        chosen = [case for case in manifest["cases"] if case["split"] == split]
-        if not chosen:
-            raise CompletionError(f"{folder} holds no {split} case.")
-        columns = [manifest["structures"].index(key) for key in structures]
-        self.name: str = manifest["data_set"]
+    def __init__(self, folders: Sequence[str | Path], split: str, structures: tuple[str, ...]) -> None:
         self.structures = structures
-        self.sources = [Path(case["source"]) for case in chosen]
-        self.cases = [CaseSamples.load(folder / "cases" / case["samples"]).columns(columns) for case in chosen]
-        self._labels = {int(v): key for v, key in manifest["labels"].items() if key in structures}
+        self.names: list[str] = []
+        self.sources: list[Path] = []
+        self.cases: list[CaseSamples] = []
+        self.data_sets: list[int] = []
+        self._labels: list[dict[int, str]] = []
+        for number, folder in enumerate(map(Path, folders)):
+            manifest = _manifest(folder)
+            chosen = [case for case in manifest["cases"] if case["split"] == split]
+            if not chosen:
+                raise CompletionError(f"{folder} holds no {split} case.")
+            columns = [manifest["structures"].index(key) for key in structures]
+            self.names.append(manifest["data_set"])
+            self._labels.append({int(v): key for v, key in manifest["labels"].items() if key in structures})
+            self.sources += [Path(case["source"]) for case in chosen]
+            self.cases += [CaseSamples.load(folder / "cases" / case["samples"]).columns(columns) for case in chosen]
+            self.data_sets += [number] * len(chosen)
 
     def heart(self, index: int) -> Heart:
         """The label map behind a case, as a heart."""
-        return read_heart(self.sources[index], self._labels)
+        return read_heart(self.sources[index], self._labels[self.data_sets[index]])
 
     def moments(self, index: int) -> dict[str, Moments]:
         """Moments in RAS mm of every structure a case has."""
         return dict(self.cases[index].moments(self.structures, self.cases[index].present))
+
+    def spread_evenly(self, count: int) -> list[int]:
+        """Indices of ``count`` cases of each data set, evenly spread in its order."""
+        chosen = []
+        for number in range(len(self.names)):
+            own = np.flatnonzero(np.array(self.data_sets) == number)
+            chosen += own[np.unique(np.linspace(0, len(own) - 1, count).round().astype(int))].tolist()
+        return chosen
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CompletionError(f"{folder} holds no prepared data: run `python -m Training prepare` first.") from error

@@ -36,10 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     model = load_model(arguments.weights)
     structures = model.network.config.structures
-    training = PreparedHearts(arguments.training, "train", structures)
-    tested = PreparedHearts(arguments.data, "test", structures)
+    training = PreparedHearts([arguments.training], "train", structures)
+    tested = PreparedHearts([arguments.data], "test", structures)
     hearts = [tested.heart(index) for index in range(min(arguments.hearts, len(tested.cases)))]
-    text = f"# {tested.name}: {len(hearts)} hearts, surfaces resolved at {arguments.spacing:g} mm\n"
+    text = f"# {tested.names[0]}: {len(hearts)} hearts, surfaces resolved at {arguments.spacing:g} mm\n"
     print(text)
     for name in arguments.schemes.split(","):
         if name not in schemes():
