@@ -69,10 +69,18 @@ def recentred(table: Population, hearts: Sequence[FittedHeart]) -> dict:
 
 
 def _loadings(table: Population, correlation: np.ndarray, fitted: np.ndarray) -> np.ndarray:
-    """Loadings [measures, drivers + modes]: of the named drivers first, then of the modes of what they leave over."""
-    drivers = [table.names.index(name) for name in table.drivers if not name.startswith("shape_")]
-    named = np.where(fitted[:, None], correlation[:, drivers], table.loadings[:, : len(drivers)])
-    named = _bounded(named, _EXPLAINED)
+    """Loadings [measures, drivers + modes]: of the named drivers first, then of the modes of what they leave over.
+
+    A driver keeps its meaning: it is read off the measures that load on it already, and all measures are then regressed
+    on it. Half of what was assumed stays, for the hearts are few.
+    """
+    count = sum(not name.startswith("shape_") for name in table.drivers)
+    assumed = table.loadings[:, :count]
+    reader = assumed * fitted[:, None]
+    reader = reader @ np.linalg.inv(reader.T @ reader + np.eye(count))
+    root = np.linalg.cholesky(reader.T @ correlation @ reader)  # earlier drivers keep what they share with later ones
+    regressed = correlation @ reader @ np.linalg.inv(root).T
+    named = _bounded(np.where(fitted[:, None], 0.5 * (assumed + regressed), assumed), _EXPLAINED)
     rest = (correlation - named @ named.T)[np.ix_(fitted, fitted)]
     np.fill_diagonal(rest, np.maximum(np.diag(rest), 0.0))
     values, vectors = np.linalg.eigh(rest)
