@@ -20,6 +20,7 @@ from CardiacCompletionLib.model.weights import load_model
 from Training.__main__ import main
 from Training.data.description import DataSetDescription
 from Training.data.examples import CompletionExamples, Jitter
+from Training.data.field_of_view import cut_surface
 from Training.data.hearts import PreparedHearts
 from Training.data.samples import CaseSamples
 from Training.run_folder import RunFolder
@@ -130,6 +131,19 @@ def test_removal_schemes_name_known_structures_and_hide_something() -> None:
     for _ in range(200):
         given = draw_trusted(np.ones(10, dtype=bool), KEYS, generator)
         assert 0 < given.sum() < 10
+
+
+def test_a_cut_vessel_shows_its_part_near_the_heart() -> None:
+    vessel = np.stack([np.zeros(500), np.zeros(500), np.linspace(20, 120, 500)], axis=1)
+    shares = []
+    for seed in range(50):
+        seen = cut_surface(vessel, np.zeros(3), np.random.default_rng(seed))
+        shares.append(len(seen) / 500)
+        assert {tuple(point) for point in seen} <= {tuple(point) for point in vessel}
+    assert 0.2 < min(shares) < 0.4
+    assert 0.9 < max(shares) <= 1.0
+    towards = np.mean([cut_surface(vessel, np.zeros(3), np.random.default_rng(s))[:, 2].mean() for s in range(50)])
+    assert towards < vessel[:, 2].mean() - 5
 
 
 def test_a_bad_case_is_left_out_and_named(prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from CardiacCompletionLib.geometry.frame import HeartFrame, Reference, fit_frame
+from Training.data.field_of_view import CUT_SHARE, cut_surface
 from Training.data.hearts import PreparedHearts
 from Training.data.samples import VOLUME_POINTS, CaseSamples
 from Training.schemes import draw_trusted
@@ -63,6 +64,8 @@ class CompletionExamples(Dataset):
         self._jitter = jitter
         self._seed = seed
         self._complete = complete
+        places = reference.places
+        self._anchors = np.array([key in places and places[key].anchor for key in hearts.structures])
 
     def __len__(self) -> int:
         return self._length
@@ -74,9 +77,10 @@ class CompletionExamples(Dataset):
         frame = self._frame(case, given, generator)
         points = np.zeros((len(given), self._points, 3), dtype=np.float32)
         for structure in np.flatnonzero(given):
-            chosen = generator.integers(case.surface.shape[1], size=self._points)
+            surface = self._seen(case, structure, given, frame, generator)
+            chosen = generator.integers(len(surface), size=self._points)
             moved = generator.standard_normal((self._points, 3)) * self._jitter.surface
-            points[structure] = frame.from_ras(case.surface[structure, chosen] + moved)
+            points[structure] = frame.from_ras(surface[chosen] + moved)
         asked = self._asked(len(case.queries), generator)
         queries = frame.from_ras(case.queries[asked]).astype(np.float32)
         distances = case.distances[:, asked].astype(np.float32) / frame.scale
@@ -97,6 +101,19 @@ class CompletionExamples(Dataset):
         angle = np.radians(self._jitter.rotation) * generator.standard_normal()
         turn = Rotation.from_rotvec(angle * axis / np.linalg.norm(axis)).as_matrix()
         return HeartFrame(frame.origin + shift, scale, frame.rotation @ turn)
+
+    def _seen(
+        self, case: CaseSamples, structure: int, given: np.ndarray, frame: HeartFrame, generator: np.random.Generator
+    ) -> np.ndarray:
+        """Surface points [N, 3] of a trusted structure: of a vessel sometimes only the part near the heart.
+
+        A vessel that itself places the heart is never cut here: its moments would be those of the whole.
+        """
+        surface = case.surface[structure]
+        cuttable = not self._anchors[structure] and (given & self._anchors).any()
+        if cuttable and generator.random() < CUT_SHARE:
+            return cut_surface(surface, frame.origin, generator)
+        return surface
 
     def _asked(self, count: int, generator: np.random.Generator) -> np.ndarray:
         """Indices of the queries: three quarters near some surface, the rest anywhere."""
