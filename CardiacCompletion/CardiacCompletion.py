@@ -9,11 +9,13 @@ import qt
 import slicer
 import vtk
 from CardiacCompletionWidgets.completion_run import CompletionRun
-from CardiacCompletionWidgets.parameters import CardiacCompletionParameterNode
+from CardiacCompletionWidgets.parameters import CardiacCompletionParameterNode, completionOptions
+from CardiacCompletionWidgets.preview_timer import PreviewTimer
 from CardiacCompletionWidgets.result_section import ResultSection
-from CardiacCompletionWidgets.sample_data import loadSampleHeart, registerSampleData
+from CardiacCompletionWidgets.sample_data import loadSampleHeart
+from CardiacCompletionWidgets.startup import addToOtherModules
 from CardiacCompletionWidgets.structures_table import LEAVE_OUT, TRUST, StructuresTable
-from CardiacCompletionWidgets.torch_installation import ensureTorch
+from CardiacCompletionWidgets.torch_installation import ensureTorch, missingPackages
 from slicer import vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -30,9 +32,9 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.mrml.casting import Role, cast, players
 from CardiacCompletionLib.mrml.engine_process import EngineProcess
 from CardiacCompletionLib.mrml.model_card import known_structures
+from CardiacCompletionLib.mrml.preview import CompletionPreview
 from CardiacCompletionLib.mrml.scene_completion import CompletionOptions, SceneCompletion
 from CardiacCompletionLib.mrml.segmentation_reading import segments_of
-from CardiacCompletionLib.resources import resource_path
 
 
 class CardiacCompletion(ScriptedLoadableModule):
@@ -52,14 +54,7 @@ class CardiacCompletion(ScriptedLoadableModule):
             "The network follows VecSetX (Biao Zhang, Peter Wonka; MIT licence). "
             "The weights were trained on virtual hearts, which are not patients."
         )
-        slicer.app.connect("startupCompleted()", onStartupCompleted)
-
-
-def onStartupCompleted() -> None:
-    """What the module adds to others once they are there: its terminology and its sample."""
-    registerSampleData()
-    path = resource_path("Terminology", "SegmentationCategoryTypeModifier-CardiacCompletion.term.json")
-    slicer.modules.terminologies.logic().LoadTerminologyFromFile(str(path))
+        slicer.app.connect("startupCompleted()", addToOtherModules)
 
 
 class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -75,6 +70,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self._observed: set[slicer.vtkSegmentation] = set()
         self._castInput: vtkMRMLSegmentationNode | None = None
         self._roles: dict[str, Role] = {}
+        self._previewed: tuple | None = None
 
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
@@ -88,6 +84,9 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self.ui.structuresTable, self.vocabulary, self.knownStructures(), self.onSegmentChosen, self.onUseChosen
         )
         self.result = ResultSection(self.ui, self.onAccepted, self.onUndone)
+        self.preview = PreviewTimer(
+            CompletionPreview(self.logic.engine), lambda sentence: self.showStatus(sentence, isError=True)
+        )
         self.ui.conventionComboBox.addItem(_("Decide by the values"), "")
         for name in self.vocabulary.conventions:
             self.ui.conventionComboBox.addItem(name, name)
@@ -112,6 +111,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         """The panel is about to be destroyed: nothing may call it any more."""
         if self.run is not None:
             self.run.cancel()
+        self.preview.stop()
         self.logic.engine.stop()
         self.setParameterNode(None)
         self.removeObservers()
@@ -210,6 +210,18 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self.showChoice(self.ui.conventionComboBox, parameters.convention)
             self.ui.weightsPathLineEdit.currentPath = parameters.weights
         self.updateButtons()
+        self.updatePreview()
+
+    def updatePreview(self) -> None:
+        """Preview what is chosen now, if it can be completed; after a completion, not before the next choice."""
+        if self.run is not None:
+            return
+        parameters, choice = self._parameterNode, None
+        if parameters is not None and parameters.preview and not self.reasonNotToComplete() and not missingPackages():
+            choice = (parameters.inputSegmentation, list(parameters.trusted), completionOptions(parameters))
+        if choice != self._previewed:
+            self._previewed = choice
+            self.preview.stop() if choice is None else self.preview.want(*choice)
 
     def showNotes(self) -> None:
         """Say in words what is unclear about the input."""
@@ -311,13 +323,14 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self.run.cancel()
             return
         parameters = self._parameterNode
+        self.preview.stop()
         try:
             ensureTorch()
             self.run = self.logic.start(
                 parameters.inputSegmentation,
                 list(parameters.trusted),
                 parameters.outputSegmentation,
-                self.options(),
+                completionOptions(parameters),
                 self.onProgress,
                 self.onFinished,
             )
@@ -327,18 +340,6 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.onProgress(0.0, _("Starting"))
         self.ui.progressBar.visible = True
         self.updateButtons()
-
-    def options(self) -> CompletionOptions:
-        parameters = self._parameterNode
-        return CompletionOptions(
-            spacing=parameters.spacing,
-            device=parameters.device,
-            weights=parameters.weights or None,
-            convention=parameters.convention or None,
-            segments=dict(parameters.segments),
-            left_out=tuple(parameters.leftOut),
-            reference_volume=parameters.referenceVolume,
-        )
 
     def onProgress(self, fraction: float, text: str) -> None:
         self.ui.progressBar.value = round(100 * fraction)

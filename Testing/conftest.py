@@ -12,14 +12,13 @@ _ROOT = Path(__file__).resolve().parent.parent
 if str(_ROOT) not in sys.path:
     sys.path.insert(0, str(_ROOT))
 
-# Folders whose tests run against MRML, and the one whose tests open the panel. The others never import slicer.
-_SCENE_TESTS = _ROOT / "Testing" / "mrml"
-_PANEL_TESTS = _ROOT / "Testing" / "Python"
+# Tests against MRML, of the bench's own Qt, and of the panel. All others never import slicer.
+_SCENE_TESTS, _BENCH_TESTS, _PANEL_TESTS = (_ROOT / "Testing" / name for name in ("mrml", "bench", "Python"))
 
 
 def pytest_collect_file(file_path: Path) -> None:
-    """Start the bench before the first file that imports slicer; inside Slicer there is nothing to start."""
-    if not any(folder in file_path.parents for folder in (_SCENE_TESTS, _PANEL_TESTS)):
+    """Start what a file's tests need before it is imported; inside Slicer there is nothing to start."""
+    if file_path.suffix != ".py" or file_path.parent not in (_SCENE_TESTS, _BENCH_TESTS, _PANEL_TESTS):
         return
     import slicer
 
@@ -27,10 +26,12 @@ def pytest_collect_file(file_path: Path) -> None:
         from Testing.bench.headless_slicer import start
 
         start()
-    if _PANEL_TESTS in file_path.parents and slicer.app.moduleManager().module("CardiacCompletion") is None:
-        from Testing.bench import module_stand_ins
+    if file_path.parent == _SCENE_TESTS or slicer.app.moduleManager().module("CardiacCompletion") is not None:
+        return
+    from Testing.bench import module_stand_ins
 
-        module_stand_ins.install()
+    module_stand_ins.install()
+    if file_path.parent == _PANEL_TESTS:
         module_stand_ins.load(_ROOT / "CardiacCompletion" / "CardiacCompletion.py")
         # As Slicer's own test runner does with the folder of a test.
         sys.path.insert(0, str(_PANEL_TESTS))

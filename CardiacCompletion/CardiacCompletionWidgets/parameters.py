@@ -5,6 +5,8 @@ from typing import Annotated
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
+from CardiacCompletionLib.mrml.scene_completion import CompletionOptions
+
 
 @parameterNodeWrapper
 class CardiacCompletionParameterNode:
@@ -24,4 +26,18 @@ class CardiacCompletionParameterNode:
     convention: str = ""
     weights: str = ""
     spacing: Annotated[float, WithinRange(0.3, 5.0)] = 1.0
+    preview: bool = True
     device: Annotated[str, Choice(["auto", "cpu", "cuda", "mps"])] = "auto"
+
+
+def completionOptions(parameters: CardiacCompletionParameterNode) -> CompletionOptions:
+    """What the panel's parameters mean for the engine."""
+    return CompletionOptions(
+        spacing=parameters.spacing,
+        device=parameters.device,
+        weights=parameters.weights or None,
+        convention=parameters.convention or None,
+        segments=dict(parameters.segments),
+        left_out=tuple(parameters.leftOut),
+        reference_volume=parameters.referenceVolume,
+    )

@@ -12,13 +12,18 @@ from CardiacCompletionLib.errors import CompletionError
 _VERSION = ">=2.1"
 
 
+def missingPackages() -> list[str]:
+    """Those of torch and safetensors that are not installed; nothing is imported to find out."""
+    return [name for name in ("torch", "safetensors") if importlib.util.find_spec(name) is None]
+
+
 def ensureTorch() -> None:
     """Have torch and safetensors installed; asks once, and only if one is missing.
 
     Raises:
         CompletionError: if the extension is missing, the user declines, or the installation fails.
     """
-    missing = [name for name in ("torch", "safetensors") if importlib.util.find_spec(name) is None]
+    missing = missingPackages()
     if not missing:
         return
     if "torch" in missing and importlib.util.find_spec("PyTorchUtils") is None:

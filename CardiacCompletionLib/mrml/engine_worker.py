@@ -1,7 +1,8 @@
 """The engine in a process of its own: ``python -m CardiacCompletionLib.mrml.engine_worker``.
 
-Reads names of request folders from standard input, one a line, and answers each in its folder. It ends when its input
-is closed, at once and whatever it is doing: so killing the launcher that started it, or Slicer, ends it too.
+Reads names of request folders from standard input, one a line, and answers each in its folder. A request whose folder
+is removed is abandoned. The process ends when its input is closed, at once and whatever it is doing: so killing the
+launcher that started it, or Slicer, ends it too.
 """
 
 from __future__ import annotations
@@ -33,10 +34,17 @@ def main() -> None:
         try:
             engine.answer(folder)
         except CompletionError as error:
-            append_message(folder, error=str(error))
+            _answer_with(folder, str(error))
         except Exception as error:
-            traceback.print_exc()
-            append_message(folder, error=f"The completion failed: {error or type(error).__name__}.", unexpected=True)
+            # A folder that is gone means that nobody waits for the answer any more.
+            if folder.exists():
+                traceback.print_exc()
+                _answer_with(folder, f"The completion failed: {error or type(error).__name__}.")
+
+
+def _answer_with(folder: Path, sentence: str) -> None:
+    if folder.exists():
+        append_message(folder, error=sentence)
 
 
 def _listen(folders: queue.Queue[Path]) -> None:

@@ -75,10 +75,10 @@ def write_result(
             _copy_trusted(result, read, segmentation, vocabulary)
         for ID in trusted:
             mark_as_trusted(output, ID)
-        grid = _result_grid(result, read)
+        grid = result_grid(result, read)
         for key in result.inferred:
             if key not in left_out:
-                _add_inferred(output, vocabulary[key], result.heart.regions[key], grid)
+                add_inferred(output, vocabulary[key], result.heart.regions[key], grid)
         _set_reference(output, node, grid)
     finally:
         output.EndModify(wasModified)
@@ -113,9 +113,8 @@ def _copy_trusted(
         _describe(segmentation.GetSegment(read.segment_ids[key]), vocabulary[key])
 
 
-def _add_inferred(
-    output: slicer.vtkMRMLSegmentationNode, structure: Structure, region: Region, grid: VoxelGrid
-) -> None:
+def add_inferred(output: slicer.vtkMRMLSegmentationNode, structure: Structure, region: Region, grid: VoxelGrid) -> None:
+    """Add an inferred structure as a segment of its own; ``grid`` is that of the heart the region belongs to."""
     segmentation = output.GetSegmentation()
     segment = slicer.vtkSegment()
     box = grid.boxed(region.start[::-1], region.mask.shape)
@@ -139,7 +138,7 @@ def _describe(segment: slicer.vtkSegment, structure: Structure) -> None:
     segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), entry_of(structure))
 
 
-def _result_grid(result: CompletionResult, read: ReadHeart) -> VoxelGrid:
+def result_grid(result: CompletionResult, read: ReadHeart) -> VoxelGrid:
     """The result's grid on the input's lattice: the engine grows the grid by whole voxels only."""
     moved = np.linalg.solve(read.heart.ijk_to_ras, result.heart.ijk_to_ras)[:3, 3]
     return read.grid.boxed(np.round(moved).astype(int), result.heart.shape)

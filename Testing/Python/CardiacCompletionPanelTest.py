@@ -196,3 +196,41 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         assert len(set(seen)) > 3
         assert self.ui.completeButton.text == "Complete Heart"
         assert self.ui.inputSelector.enabled
+
+    def previewNode(self) -> slicer.vtkMRMLSegmentationNode | None:
+        return slicer.mrmlScene.GetFirstNodeByName("Completion preview")
+
+    def test_a_choice_updates_a_preview_that_is_no_part_of_the_scene(self) -> None:
+        self.ui.inputSelector.setCurrentNode(loadHeart())
+        assert self.previewNode() is None
+        self.ui.previewCheckBox.click()
+        trust(self.widget, VENTRICLES)
+        waitUntil(lambda: not self.widget.preview.pending)
+        preview = self.previewNode()
+        assert "Left atrium" in segmentNames(preview)
+        assert preview.GetSegmentation().ContainsRepresentation("Closed surface")
+        assert preview.GetHideFromEditors()
+        assert not preview.GetSaveWithScene()
+        choose(self.widget.structures.useCombo("left_atrium"), "trust")
+        waitUntil(lambda: not self.widget.preview.pending)
+        assert "Left atrium" not in segmentNames(preview)
+        self.ui.previewCheckBox.click()
+        assert self.previewNode() is None
+
+    def test_a_completion_replaces_the_preview(self) -> None:
+        self.ui.inputSelector.setCurrentNode(loadHeart())
+        self.ui.previewCheckBox.click()
+        trust(self.widget, VENTRICLES)
+        waitUntil(lambda: self.previewNode() is not None)
+        completeByButton(self.widget)
+        settle()
+        assert self.previewNode() is None
+        assert not self.widget.preview.pending
+
+    def test_a_completion_does_not_wait_for_a_preview_that_is_no_longer_wanted(self) -> None:
+        self.ui.inputSelector.setCurrentNode(loadHeart())
+        self.ui.previewCheckBox.click()
+        trust(self.widget, VENTRICLES)
+        waitUntil(lambda: self.widget.preview._preview.running)
+        assert "Left atrium" in segmentNames(completeByButton(self.widget))
+        assert self.previewNode() is None

@@ -29,7 +29,15 @@ def main() -> None:
     import panel
 
     tour = _Tour(panel, folder)
-    for step in (tour.first_opening, tour.sample_heart, tour.running, tour.result, tour.ventricles_only, tour.unclear):
+    for step in (
+        tour.first_opening,
+        tour.sample_heart,
+        tour.running,
+        tour.result,
+        tour.preview,
+        tour.ventricles_only,
+        tour.unclear,
+    ):
         step()
         print(folder / f"{step.__name__}.png")
 
@@ -64,9 +72,14 @@ class _Tour:
         self._panel.completeByButton(self._widget)
         self._photograph(self.result)
 
-    def ventricles_only(self) -> None:
+    def preview(self) -> None:
         self._start_with_own_heart()
+        self._widget._parameterNode.preview = True
         self._panel.trust(self._widget, self._panel.VENTRICLES)
+        self._panel.waitUntil(lambda: not self._widget.preview.pending)
+        self._photograph(self.preview)
+
+    def ventricles_only(self) -> None:
         self._panel.completeByButton(self._widget)
         self._photograph(self.ventricles_only)
 
