@@ -13,7 +13,9 @@ from CardiacCompletionLib.geometry.frame import Reference, TypicalPlace
 from CardiacCompletionLib.model import HeartAutoEncoder, HeartModelConfig
 from CardiacCompletionLib.model.weights import load_model, pick_device, save_model
 
-REFERENCE = Reference({"a": TypicalPlace((0.1, 0.2, 0.3), ((0.2, 0.0, 0.0), (0.0, 0.1, 0.0), (0.0, 0.0, 0.3)), 0.01, 0.02, True)}, 88.0)
+REFERENCE = Reference(
+    {"a": TypicalPlace((0.1, 0.2, 0.3), ((0.2, 0.0, 0.0), (0.0, 0.1, 0.0), (0.0, 0.0, 0.3)), 0.01, 0.02, True)}, 88.0
+)
 
 
 @pytest.fixture
