@@ -35,6 +35,7 @@ from CardiacCompletionLib.mrml.model_card import known_structures
 from CardiacCompletionLib.mrml.preview import CompletionPreview
 from CardiacCompletionLib.mrml.scene_completion import CompletionOptions, SceneCompletion
 from CardiacCompletionLib.mrml.segmentation_reading import segments_of
+from CardiacCompletionLib.mrml.sequence_completion import SequenceCompletion
 
 
 class CardiacCompletion(ScriptedLoadableModule):
@@ -50,10 +51,7 @@ class CardiacCompletion(ScriptedLoadableModule):
             "Infers the structures that a partial heart segmentation lacks from those you trust. "
             "Trusted voxels are never changed. For research use only; not a medical device."
         )
-        self.parent.acknowledgementText = _(
-            "The network follows VecSetX (Biao Zhang, Peter Wonka; MIT licence). "
-            "The weights were trained on virtual hearts, which are not patients."
-        )
+        self.parent.acknowledgementText = _("The network follows VecSetX by Biao Zhang and Peter Wonka (MIT licence).")
         slicer.app.connect("startupCompleted()", addToOtherModules)
 
 
@@ -118,9 +116,6 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def enter(self) -> None:
         self.initializeParameterNode()
-
-    def exit(self) -> None:
-        """Nothing to do: a completion goes on when the user looks at another module."""
 
     def onSceneStartClose(self, caller: object, event: str) -> None:
         if self.run is not None:
@@ -382,6 +377,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def showStatus(self, text: str, isError: bool = False) -> None:
         self.ui.statusLabel.text = text
+        self.ui.statusLabel.visible = bool(text)
         self.ui.statusLabel.styleSheet = "color: #c03000" if isError else ""
 
 
@@ -429,7 +425,8 @@ class CardiacCompletionLogic(ScriptedLoadableModuleLogic):
         """Infer every structure that is not trusted.
 
         Args:
-            segmentationNode: the partial heart, at any place, under any linear transform, of any grid.
+            segmentationNode: the partial heart, at any place, under any linear transform, of any grid; or a sequence
+                of them, which gives a new sequence.
             trusted: keys of the structures to rely on, such as ``left_ventricle``.
             outputSegmentationNode: where the result goes; None for a new segmentation beside the input, the input
                 itself to add to it.
@@ -471,7 +468,11 @@ class CardiacCompletionLogic(ScriptedLoadableModuleLogic):
         Raises:
             CompletionError: if the input cannot be completed.
         """
-        return CompletionRun(SceneCompletion(self.engine, node, trusted, output, options), progress, finished)
+        if node.IsA("vtkMRMLSequenceNode"):
+            completion = SequenceCompletion(self.engine, node, trusted, options)
+        else:
+            completion = SceneCompletion(self.engine, node, trusted, output, options)
+        return CompletionRun(completion, progress, finished)
 
 
 class CardiacCompletionTest(ScriptedLoadableModuleTest):

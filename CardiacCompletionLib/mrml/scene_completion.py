@@ -70,6 +70,7 @@ class SceneCompletion:
         self._vocabulary = load_vocabulary()
         self._engine, self._node, self._options = engine, node, options
         self._wanted_output = output
+        self._output_in_scene = output is not None and output.GetScene() is not None
         if output is not None:
             check_output(output)
         if not trusted:
@@ -103,6 +104,8 @@ class SceneCompletion:
             return True
         if self._node.GetScene() is None:
             self._give_up("The input segmentation was removed, so the completion was stopped.")
+        elif self._output_was_removed():
+            self._give_up("The output segmentation was removed, so the completion was stopped.")
         elif self._job.poll():
             if self._job.error is not None:
                 self.error = self._job.error
@@ -115,6 +118,9 @@ class SceneCompletion:
         if not self.finished:
             self._give_up(str(CompletionCancelled()))
 
+    def _output_was_removed(self) -> bool:
+        return self._output_in_scene and self._wanted_output.GetScene() is None
+
     def _give_up(self, reason: str) -> None:
         self._engine.stop()
         self._job.forget()
@@ -123,7 +129,7 @@ class SceneCompletion:
     def _finish(self) -> None:
         result = self._job.result
         output = self._wanted_output
-        created = output is None or output.GetScene() is None
+        created = output is None
         if created:
             output = new_output_beside(self._node)
         self.undo = CompletionUndo(output, created)

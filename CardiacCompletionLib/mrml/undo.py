@@ -8,10 +8,10 @@ import slicer
 class CompletionUndo:
     """Remembers a segmentation as it was before a completion was written into it; keeps one copy in memory.
 
-    For a segmentation that did not exist before, the step back is to remove it.
+    For a segmentation or sequence that did not exist before, the step back is to remove it.
     """
 
-    def __init__(self, output: slicer.vtkMRMLSegmentationNode, created: bool) -> None:
+    def __init__(self, output: slicer.vtkMRMLNode, created: bool) -> None:
         self._output = output
         self._before: slicer.vtkSegmentation | None = None
         if not created:

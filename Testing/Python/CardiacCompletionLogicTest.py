@@ -70,6 +70,35 @@ class CardiacCompletionLogicTest(unittest.TestCase):
         with self.assertRaisesRegex(CompletionError, "No structure is trusted"):
             self.logic.complete(self.heart, trusted=[])
 
+    def test_a_sequence_is_completed_frame_by_frame(self) -> None:
+        sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Beating")
+        sequence.SetIndexName("phase")
+        sequence.SetIndexUnit("%")
+        browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Browser")
+        browser.AddSynchronizedSequenceNode(sequence)
+        for phase in ("0", "40"):
+            sequence.SetDataNodeAtValue(self.heart, phase)
+        nodes = len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode"))
+        texts: list[str] = []
+        whole = self.logic.complete(
+            sequence, trusted=VENTRICLES, spacing=COARSE, progress=lambda fraction, text: texts.append(text)
+        )
+        assert [whole.GetNthIndexValue(index) for index in range(whole.GetNumberOfDataNodes())] == ["0", "40"]
+        assert whole.GetIndexName() == "phase"
+        for index in range(2):
+            assert "Left atrium" in segmentNames(whole.GetNthDataNode(index))
+        assert browser.IsSynchronizedSequenceNode(whole)
+        assert any(text.startswith("Frame 2 of 2") for text in texts)
+        # The browser shows the result through a proxy; nothing else stays behind.
+        assert browser.GetProxyNode(whole) is not None
+        assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == nodes + 1
+
+    def test_a_sequence_of_anything_else_is_refused(self) -> None:
+        sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Images")
+        sequence.SetDataNodeAtValue(slicer.vtkMRMLScalarVolumeNode(), "0")
+        with self.assertRaisesRegex(CompletionError, "Images is not a sequence of segmentations"):
+            self.logic.complete(sequence, trusted=VENTRICLES)
+
     def test_surfaces_alone_are_enough(self) -> None:
         self.heart.CreateClosedSurfaceRepresentation()
         surfaces = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Surfaces")

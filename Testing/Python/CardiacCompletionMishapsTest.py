@@ -69,6 +69,15 @@ class CardiacCompletionMishapsTest(unittest.TestCase):
         assert segmentations() == []
         assert not self.widget.logic.engine.running
 
+    def test_the_output_deleted_while_running_changes_nothing_else(self) -> None:
+        output = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Output")
+        self.ui.outputSelector.setCurrentNode(output)
+        self.startCompletion()
+        slicer.mrmlScene.RemoveNode(output)
+        waitUntil(lambda: self.widget.run is None)
+        assert "output segmentation was removed" in self.ui.statusLabel.text
+        assert segmentations() == ["Heart"]
+
     def test_an_engine_that_dies_is_reported_in_a_sentence(self) -> None:
         self.startCompletion()
         self.widget.logic.engine._process.kill()

@@ -50,6 +50,7 @@ class _Tour:
         self._folder = folder
         self._widget = panel.openPanel()
         self._widget._parameterNode.spacing = 1.5
+        self._widget._parameterNode.preview = True
         self._widget.parent.resize(*_PANEL)
 
     def first_opening(self) -> None:
@@ -57,6 +58,7 @@ class _Tour:
 
     def sample_heart(self) -> None:
         self._widget.ui.sampleButton.click()
+        self._panel.waitUntil(lambda: not self._widget.preview.pending)
         self._photograph(self.sample_heart)
 
     def running(self) -> None:
