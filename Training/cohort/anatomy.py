@@ -18,6 +18,25 @@ from Training.cohort.sampled import SampledField
 from Training.cohort.veins import CoronarySinus, InferiorVenaCava, PulmonaryVeins, SuperiorVenaCava
 from Training.cohort.ventricles import LeftVentricle, Myocardium, RightVentricle
 
+_VALVES = frozenset({"attitude", "left_ventricle", "right_ventricle"})  # the themes that place them
+_LEFT, _RIGHT = _VALVES | {"left_atrium"}, _VALVES | {"right_atrium"}
+
+# The themes of factors that a structure's own surface depends on; neighbours that push it come on top.
+BUILT_FROM: dict[str, frozenset[str]] = {
+    "left_ventricle": frozenset({"attitude", "left_ventricle"}),
+    "aorta": frozenset({"attitude", "left_ventricle", "aorta"}),
+    "myocardium": frozenset({"attitude", "left_ventricle"}),
+    "pulmonary_artery": frozenset({"attitude", "right_ventricle", "pulmonary_artery"}),
+    "right_ventricle": frozenset({"attitude", "right_ventricle"}),
+    "left_atrium": frozenset({"attitude", "left_ventricle", "left_atrium"}),
+    "right_atrium": frozenset({"attitude", "right_ventricle", "right_atrium"}),
+    "superior_vena_cava": _RIGHT | {"aorta", "cavae"},
+    "inferior_vena_cava": _RIGHT | {"cavae"},
+    "pulmonary_veins": _LEFT | {"veins"},
+    "left_atrial_appendage": _LEFT | {"appendage"},
+    "coronary_sinus": _LEFT | _RIGHT | {"aorta", "pulmonary_artery", "cavae"},
+}
+
 
 @dataclass(frozen=True)
 class Anatomy:
@@ -96,10 +115,10 @@ class Anatomy:
         """Field (mm) of the heart's outer surface, walls included, on which the coronary arteries lie."""
         f = self.factors
         fields = [
-            self.myocardium.field(points),
-            self.right_ventricle.field(points) - np.float32(f["rv_wall"]),
-            self.left_atrium.field(points) - np.float32(f["la_wall"]),
-            self.right_atrium.field(points) - np.float32(1.5),
+            self.solid("myocardium").field(points),
+            self.solid("right_ventricle").field(points) - np.float32(f["rv_wall"]),
+            self.solid("left_atrium").field(points) - np.float32(f["la_wall"]),
+            self.solid("right_atrium").field(points) - np.float32(1.5),
             *[tube.field(points) - np.float32(1.0) for tube in self.pulmonary_artery.tubes[:1]],
             *[tube.field(points) - np.float32(0.5) for tube in self.aorta.tubes[1:]],
         ]

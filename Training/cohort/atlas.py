@@ -5,8 +5,9 @@ The file is a NumPy .npz without pickles:
     parts: names of the pieces, in the order in which their points follow each other in V.
     n: int [parts], how many points each piece has.
     F_<part>: int [triangles, 3], indices into that piece's points.
-Pieces that must be there are closed walls LV, RV, LA, RA, AO and PA. All others (valves MV, TV, AV, PV; discs over the
-appendage, the pulmonary and the caval veins) only close the walls' openings, so that blood pools have an inside.
+Pieces that must be there are the walls, each a closed surface: LV, RV, LA, RA and the stubs AO and PA. All others
+(valves MV, TV, AV, PV; discs over the appendage, the pulmonary and the caval veins) only close the walls' openings, so
+that blood pools have an inside.
 """
 
 from __future__ import annotations
@@ -24,14 +25,8 @@ from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.label_map import LabelMap
 
-_POOLS = {
-    "LV": "left_ventricle",
-    "RV": "right_ventricle",
-    "LA": "left_atrium",
-    "RA": "right_atrium",
-    "AO": "aorta",
-    "PA": "pulmonary_artery",
-}
+_POOLS = {"LV": "left_ventricle", "RV": "right_ventricle", "LA": "left_atrium", "RA": "right_atrium"}
+_STUBS = {"AO": "aorta", "PA": "pulmonary_artery"}  # tubes, open at their far end
 _SPACING = 1.0  # mm, at which surfaces are turned into voxels
 _MARGIN = 6  # voxels of background
 
@@ -79,13 +74,18 @@ class Atlas:
         low = np.floor(points.min(axis=0)) - _MARGIN
         size = np.ceil(points.max(axis=0) - low).astype(int) + _MARGIN
         filled = {name: self._voxels(name, points, low, size) for name in self.parts}
-        walls = {name: filled[name] for name in _POOLS}
         closed = np.any(list(filled.values()), axis=0)
         labels = {structure.key: structure.label for structure in load_vocabulary()}
         voxels = np.zeros(closed.shape, dtype=np.uint8)
-        for name, pool in self._pools(walls, closed).items():
-            voxels[pool & (voxels == 0)] = labels[_POOLS[name]]
-        voxels[walls["LV"] & (voxels == 0)] = labels["myocardium"]
+        for name, pool in self._pools({name: filled[name] for name in _POOLS}, closed).items():
+            voxels[pool] = labels[_POOLS[name]]
+        voxels[filled["LV"] & (voxels == 0)] = labels["myocardium"]
+        for (
+            name,
+            key,
+        ) in _STUBS.items():  # the lumen, as the wall rings it in axial slices, and what is ringed obliquely
+            ringed = np.array([ndimage.binary_fill_holes(level) for level in filled[name]]) & ~filled[name]
+            voxels[ringed & (voxels == 0)] = labels[key]
         placement = np.eye(4)
         placement[:3, 3] = low
         return LabelMap(voxels, placement)
@@ -143,7 +143,9 @@ def read_atlas(path: Path) -> Atlas:
     except (OSError, ValueError) as error:
         raise CompletionError(f"{path} cannot be read as an atlas (.npz).") from error
     names = [str(name) for name in content.get("parts", [])]
-    missing = [key for key in ("V", "n") if key not in content] + [name for name in _POOLS if name not in names]
+    missing = [key for key in ("V", "n") if key not in content] + [
+        name for name in (*_POOLS, *_STUBS) if name not in names
+    ]
     missing += [f"F_{name}" for name in names if f"F_{name}" not in content]
     if missing:
         raise CompletionError(f"{path} is no atlas: it lacks {', '.join(missing)}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.label_map_file import write_label_map
-from Training.cohort.heart import heart
+from Training.cohort.hanging import AtlasSource
+from Training.cohort.heart import VirtualHeart, heart
 from Training.cohort.record import append_row, case_name, read_rows, row_of, write_rows
 
 
@@ -21,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--spacing", type=float, default=1.5, help="voxel edge in mm (default 1.5, at least 0.5)")
     parser.add_argument("--out", type=Path, required=True, help="folder; what it already holds is not made again")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+    parser.add_argument(
+        "--atlas",
+        type=Path,
+        metavar="FILE",
+        help="take the chambers from surfaces in correspondence (.npz, format in Training/cohort/atlas.py)",
+    )
     parser.add_argument("--first-seed", type=int, default=0, help="seed of the first heart; the others follow on")
 
 
@@ -37,17 +44,25 @@ def run(arguments: argparse.Namespace) -> None:
     write_rows(folder, rows.values())
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.count)
     missing = [seed for seed in seeds if case_name(seed) not in rows]
+    source = AtlasSource.prepared(arguments.atlas, folder).heart if arguments.atlas else procedural
     progress = tqdm(total=len(seeds), initial=len(seeds) - len(missing), desc="Virtual hearts", unit="heart")
     with progress:
-        for row in generate(missing, folder, arguments.spacing, arguments.workers):
+        for row in generate(missing, folder, source, arguments.spacing, arguments.workers):
             append_row(folder, row)
             progress.update()
     write_rows(folder, read_rows(folder).values())
 
 
-def generate(seeds: list[int], folder: Path, spacing: float, workers: int) -> Iterator[dict[str, str]]:
+def procedural(seed: int, spacing: float) -> VirtualHeart:
+    """The heart of a seed, all of it from the population's factors."""
+    return heart(seed, spacing=spacing)
+
+
+def generate(
+    seeds: list[int], folder: Path, source: Callable[[int, float], VirtualHeart], spacing: float, workers: int
+) -> Iterator[dict[str, str]]:
     """Write the label map of each seed and yield its row, in no particular order if workers share the work."""
-    make = partial(make_case, folder=folder, spacing=spacing)
+    make = partial(make_case, folder=folder, source=source, spacing=spacing)
     if workers == 1:
         yield from map(make, seeds)
         return
@@ -55,8 +70,8 @@ def generate(seeds: list[int], folder: Path, spacing: float, workers: int) -> It
         yield from pool.imap_unordered(make, seeds)
 
 
-def make_case(seed: int, folder: Path, spacing: float) -> dict[str, str]:
+def make_case(seed: int, folder: Path, source: Callable[[int, float], VirtualHeart], spacing: float) -> dict[str, str]:
     """Write one heart's label map; return its row of cohort.csv."""
-    virtual = heart(seed, spacing=spacing)
+    virtual = source(seed, spacing)
     write_label_map(virtual.label_map, folder / f"{case_name(seed)}.nii.gz")
     return row_of(virtual)

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
-from Training.cohort.anatomy import Anatomy
+from Training.cohort.anatomy import BUILT_FROM, Anatomy
 from Training.cohort.curves import Branches, Tube, Vessel
 from Training.cohort.fields import FAR, Solid, apart
 from Training.cohort.grid import Box, Grid
@@ -129,6 +129,11 @@ def compose(anatomy: Anatomy, grid: Grid) -> np.ndarray:
     for structure in load_vocabulary():
         heart.keep_pieces(structure.key, structure.pieces)
     return heart.labels
+
+
+def shaped_by(theme: str, key: str) -> bool:
+    """Whether a theme's factors can move a structure's surface, directly or through a neighbour that pushes it."""
+    return any(theme in BUILT_FROM[other] for other in (key, *GAPS[key]))
 
 
 def composed_field(anatomy: Anatomy, key: str, points: np.ndarray, solids: Mapping[str, Solid]) -> np.ndarray:

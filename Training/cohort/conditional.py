@@ -12,7 +12,7 @@ import numpy as np
 
 from CardiacCompletionLib.errors import CompletionError
 from Training.cohort.anatomy import Anatomy
-from Training.cohort.compose import GAPS, composed_field
+from Training.cohort.compose import GAPS, composed_field, shaped_by
 from Training.cohort.factors import LIMIT, Factors, Population, population, stream
 from Training.cohort.heart import VirtualHeart, heart
 
@@ -95,9 +95,8 @@ def _surface_slopes(table: Population, truth: Factors, keys: Sequence[str]) -> n
         probes[key], here[key] = points[:, near], field[near]
     count = sum(field.size for field in here.values())
     slopes = np.zeros((count, len(scores)))
-    drawn_on = set(table.indices({"drivers", "body", "coronaries"}))
-    for column in range(len(scores)):
-        if column in drawn_on:
+    for column, name in enumerate(table.names):
+        if not any(shaped_by(table.theme_of[name], key) for key in keys):
             continue
         moved = scores.copy()
         moved[column] += _STEP

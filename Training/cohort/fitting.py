@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
@@ -12,7 +13,7 @@ from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.cohort.anatomy import Anatomy
-from Training.cohort.compose import GAPS, composed_field
+from Training.cohort.compose import GAPS, composed_field, shaped_by
 from Training.cohort.curves import Branches, Tube, Vessel
 from Training.cohort.factors import Factors, Population, population
 from Training.cohort.fields import Solid
@@ -255,14 +256,21 @@ class _Problem:
 
         Vessels are rebuilt from the state but end where `solids`, cut for an earlier state, ended.
         """
+        return np.concatenate(list(self._parts(state, solids, self.real.keys).values()))
+
+    def _parts(self, state: np.ndarray, solids: dict[str, Solid], keys: Sequence[str]) -> dict[str, np.ndarray]:
+        """The residuals of some structures."""
         fitted = self.fit_of(state)
-        cut = {key: _recut(fitted.anatomy.solid(key), solid) for key, solid in solids.items()}
-        parts = []
-        for key in self.real.keys:
+        used = {*keys, *(other for key in keys for other in GAPS[key])}
+        if "right_atrium" in keys:
+            used |= set(CAVAE)
+        cut = {key: _recut(fitted.anatomy.solid(key), solids[key]) for key in used & set(solids)}
+        parts = {}
+        for key in keys:
             ours = np.clip(fitted.field(key, self.real.points[key], cut), -_BAND, _BAND)
             difference = ours - np.clip(self.real.distances[key], -_BAND, _BAND)
-            parts.append(difference * np.sqrt(_WEIGHT / len(difference)))
-        return np.concatenate(parts).astype(np.float64)
+            parts[key] = (difference * np.sqrt(_WEIGHT / len(difference))).astype(np.float64)
+        return parts
 
     def covariance(self, curvature: np.ndarray) -> np.ndarray:
         """Covariance [measures, measures] of all scores: of the free ones after the fit, of the others before it."""
@@ -279,15 +287,28 @@ class _Problem:
     def jacobian(self, state: np.ndarray, residual: np.ndarray, solids: dict[str, Solid]) -> np.ndarray:
         """Forward differences; drivers move no surface, they only tie the other factors together."""
         jacobian = np.zeros((len(residual), len(state)))
-        still = {7 + k for k, place in enumerate(self.free) if self.table.names[place] in self.table.drivers}
+        ends = np.cumsum([len(self.real.distances[key]) for key in self.real.keys])
+        rows = {
+            key: slice(end - len(self.real.distances[key]), end) for key, end in zip(self.real.keys, ends, strict=True)
+        }
         for column in range(len(state)):
-            if column in still:
+            keys = self.real.keys if column < 7 else self._moved_by(self.table.names[self.free[column - 7]])
+            if not keys:
                 continue
             step = 0.01 if column == 6 else 0.2
             moved = state.copy()
             moved[column] += step
-            jacobian[:, column] = (self.residual(moved, solids) - residual) / step
+            for key, part in self._parts(moved, solids, keys).items():
+                jacobian[rows[key], column] = (part - residual[rows[key]]) / step
         return jacobian
+
+    def _moved_by(self, name: str) -> list[str]:
+        """The labelled structures whose surfaces a measure can move."""
+        theme = self.table.theme_of[name]
+        if theme == "cavae":  # their stubs count as right atrium where they are not labelled
+            return [key for key in self.real.keys if key in ("right_atrium", *CAVAE) or shaped_by(theme, key)]
+        stubs = {"right_atrium"} if theme == "aorta" else set()
+        return [key for key in self.real.keys if key in stubs or shaped_by(theme, key)]
 
 
 def _recut(vessel: Vessel, pattern: Branches) -> Branches:

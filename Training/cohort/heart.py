@@ -47,9 +47,12 @@ def heart(seed: int, factors: Factors | None = None, spacing: float = 1.5) -> Vi
         factors: given instead of drawn from the population.
         spacing: voxel edge, mm (0.5 or more).
     """
-    factors = population().draw(seed) if factors is None else factors
-    anatomy = Anatomy(factors)
-    grid = grid_for(anatomy, spacing)
+    return realised(seed, Anatomy(population().draw(seed) if factors is None else factors), spacing)
+
+
+def realised(seed: int, anatomy: Anatomy, spacing: float) -> VirtualHeart:
+    """An anatomy, deformed, in voxels of `spacing` mm."""
+    factors, grid = anatomy.factors, grid_for(anatomy, spacing)
     ijk_to_ras = np.diag([spacing, spacing, spacing, 1.0])
     ijk_to_ras[:3, 3] = grid.origin + factors.triple("chest_position")
     return VirtualHeart(LabelMap(compose(anatomy, grid), ijk_to_ras), factors, seed)
