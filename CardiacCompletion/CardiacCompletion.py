@@ -131,9 +131,9 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         """Show the scene's parameters; choose the first segmentation if none is chosen."""
         self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.inputSegmentation is None:
-            first = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
-            if first is not None:
-                self._parameterNode.inputSegmentation = first
+            nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+            shown = [node for node in nodes if not node.GetHideFromEditors()]
+            self._parameterNode.inputSegmentation = shown[0] if shown else None
 
     def setParameterNode(self, parameterNode: CardiacCompletionParameterNode | None) -> None:
         """Connect the panel to a parameter node, or to none."""

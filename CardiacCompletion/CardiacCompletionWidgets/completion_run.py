@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import qt
@@ -41,8 +42,11 @@ class CompletionRun:
             return True
         try:
             ended = self.completion.poll()
-        except CompletionError as error:
-            self.completion.error, ended = str(error), True
+        except Exception as error:
+            # Whatever it is, it must not come again with every tick of the timer.
+            if not isinstance(error, CompletionError):
+                logging.exception("A completion failed.")
+            self.completion.error, ended = str(error) or type(error).__name__, True
         news = (self.completion.fraction, self.completion.text)
         if self._progress is not None and news != self._told:
             self._told = news

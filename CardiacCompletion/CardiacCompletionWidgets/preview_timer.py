@@ -52,6 +52,8 @@ class PreviewTimer:
                 self._timer.stop()
                 if self._preview.error is not None:
                     self._failed(self._preview.error)
-        except CompletionError as error:
+        except Exception as error:
             self.stop()
+            if not isinstance(error, CompletionError):
+                raise
             self._failed(str(error))

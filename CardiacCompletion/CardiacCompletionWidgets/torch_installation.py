@@ -26,24 +26,30 @@ def ensureTorch() -> None:
     missing = missingPackages()
     if not missing:
         return
-    if "torch" in missing and importlib.util.find_spec("PyTorchUtils") is None:
-        raise CompletionError(
-            _(
-                "The extension PyTorch is missing: install it in the Extensions Manager, restart Slicer, "
-                "then complete the heart again."
-            )
-        )
+    pyTorch = _pyTorchLogic() if "torch" in missing else None
+    names = " + ".join(missing)
     question = _("Completing a heart needs {packages}, which will be downloaded (up to 3 GB). Install now?")
-    if not slicer.util.confirmOkCancelDisplay(question.format(packages=" + ".join(missing))):
-        raise CompletionError(_("Without {packages} hearts cannot be completed.").format(packages=" + ".join(missing)))
+    if not slicer.util.confirmOkCancelDisplay(question.format(packages=names)):
+        raise CompletionError(_("Without {packages} hearts cannot be completed.").format(packages=names))
     try:
-        if "torch" in missing:
-            import PyTorchUtils
-
-            PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=False, torchVersionRequirement=_VERSION)
+        if pyTorch is not None:
+            pyTorch.installTorch(askConfirmation=False, torchVersionRequirement=_VERSION)
         if "safetensors" in missing:
             slicer.util.pip_install("safetensors>=0.4")
     except Exception as error:
         raise CompletionError(
             _("PyTorch could not be installed: open the module PyTorch Util, uninstall it, restart and install again.")
         ) from error
+
+
+def _pyTorchLogic() -> object:
+    try:
+        import PyTorchUtils
+    except ImportError as error:
+        raise CompletionError(
+            _(
+                "The extension PyTorch is missing: install it in the Extensions Manager, restart Slicer, "
+                "then complete the heart again."
+            )
+        ) from error
+    return PyTorchUtils.PyTorchUtilsLogic()

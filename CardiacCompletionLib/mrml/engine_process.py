@@ -8,6 +8,7 @@ no reader thread, and no dependence on process signals, which other modules' pro
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -24,6 +25,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.mrml.exchange import Request, read_messages, read_result, write_request
 
 _LIBRARY = Path(__file__).resolve().parent.parent.parent
+_WORKER = "CardiacCompletionLib.mrml.engine_worker"
 
 
 class EngineJob:
@@ -110,7 +112,8 @@ class EngineProcess:
             return
         # PythonSlicer is a launcher: its child notices by its closed input that it has to go.
         self._process.kill()
-        self._process.stdin.close()
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
         self._process.wait()
         self._process = None
         text = self._log.read_text(encoding="utf-8", errors="replace").strip()
@@ -120,15 +123,15 @@ class EngineProcess:
 
     def _start(self) -> None:
         self.stop()
-        environment = dict(slicer.util.startupEnvironment())
-        paths = [str(_LIBRARY), environment.get("PYTHONPATH", "")]
-        environment |= {"PYTHONUTF8": "1", "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+        environment = {**slicer.util.startupEnvironment(), "PYTHONUTF8": "1"}
+        # Not by PYTHONPATH, which a launcher may set anew.
+        code = f"import sys; sys.path.insert(0, {str(_LIBRARY)!r}); from {_WORKER} import main; main()"
         python = shutil.which("PythonSlicer") or sys.executable
         handle, log = tempfile.mkstemp(suffix=".log", prefix="engine-", dir=slicer.app.temporaryPath)
         self._log = Path(log)
         try:
             self._process = subprocess.Popen(
-                [python, "-m", "CardiacCompletionLib.mrml.engine_worker"],
+                [python, "-c", code],
                 stdin=subprocess.PIPE,
                 stdout=handle,
                 stderr=subprocess.STDOUT,

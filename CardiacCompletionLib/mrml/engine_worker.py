@@ -1,4 +1,4 @@
-"""The engine in a process of its own: ``python -m CardiacCompletionLib.mrml.engine_worker``.
+"""The engine in a process of its own, which :class:`EngineProcess` starts.
 
 Reads names of request folders from standard input, one a line, and answers each in its folder. A request whose folder
 is removed is abandoned. The process ends when its input is closed, at once and whatever it is doing: so killing the
@@ -93,7 +93,3 @@ def _check_torch() -> None:
         ) from error
     if not works:
         raise CompletionError("PyTorch computes wrongly on this computer: reinstall it in the module PyTorch Util.")
-
-
-if __name__ == "__main__":
-    main()

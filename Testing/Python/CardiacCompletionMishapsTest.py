@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import types
 import unittest
 from pathlib import Path
 from unittest.mock import patch
@@ -94,12 +95,39 @@ class CardiacCompletionMishapsTest(unittest.TestCase):
         assert self.ui.statusLabel.text.startswith("The extension PyTorch is missing: install it")
         assert self.ui.completeButton.enabled
 
+    def test_torch_is_installed_after_one_question_and_then_the_completion_goes_on(self) -> None:
+        installed = []
+
+        class PyTorchUtilsLogic:
+            """The PyTorch extension, as far as it is asked for something."""
+
+            def installTorch(self, askConfirmation: bool, torchVersionRequirement: str) -> object:
+                del sys.modules["torch"]
+                installed.append((askConfirmation, torchVersionRequirement))
+                return object()
+
+        extension = types.ModuleType("PyTorchUtils")
+        extension.PyTorchUtilsLogic = PyTorchUtilsLogic
+        trust(self.widget, VENTRICLES)
+        with (
+            patch.dict(sys.modules, {"torch": None, "PyTorchUtils": extension}),
+            patch.object(slicer.util, "confirmOkCancelDisplay", return_value=False) as question,
+        ):
+            self.ui.completeButton.click()
+            assert self.widget.run is None
+            assert self.ui.statusLabel.text == "Without torch hearts cannot be completed."
+            assert not installed
+            question.return_value = True
+            assert "Left atrium" in segmentNames(completeByButton(self.widget))
+            assert question.call_count == 2
+        assert installed == [(False, ">=2.1")]
+
     def test_a_torch_that_cannot_be_loaded_is_explained(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "torch.py").write_text("raise ImportError('no kernel image')", encoding="utf-8")
             self.widget.logic.engine.stop()
-            with patch.dict("os.environ", {"PYTHONPATH": folder}):
-                # In the checkout the library comes first on the path, and there is no other torch in it.
+            environment = {**slicer.util.startupEnvironment(), "PYTHONPATH": folder}
+            with patch.object(slicer.util, "startupEnvironment", return_value=environment):
                 self.startCompletion()
                 waitUntil(lambda: self.widget.run is None)
             self.widget.logic.engine.stop()
@@ -160,7 +188,7 @@ class CardiacCompletionMishapsTest(unittest.TestCase):
         settle()
         parameters = self.widget._parameterNode
         assert set(parameters.trusted) == set(VENTRICLES)
-        assert parameters.leftOut == ["coronary_arteries"]
+        assert list(parameters.leftOut) == ["coronary_arteries"]
         assert parameters.spacing == 4.0
         assert parameters.inputSegmentation.GetName() == "Heart"
         assert parameters.resultSegmentation.GetName() == name

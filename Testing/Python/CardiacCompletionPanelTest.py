@@ -64,7 +64,7 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         }
         assert "inferred" in found.values()
         assert self.ui.resultTable.rowCount == len(found)
-        assert self.ui.show3DButton.checked
+        assert result.GetSegmentation().ContainsRepresentation("Closed surface")
         assert self.ui.statusLabel.text.startswith("Done")
         assert result.GetDisplayVisibility()
         assert not self.widget._parameterNode.inputSegmentation.GetDisplayVisibility()
@@ -90,7 +90,7 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         assert set(self.widget._parameterNode.trusted) == {*VENTRICLES, "left_atrium"}
         assert self.widget.structures.useCombo("left_atrium").currentText == "Trust"
         self.ui.clearButton.click()
-        assert self.widget._parameterNode.trusted == []
+        assert list(self.widget._parameterNode.trusted) == []
         assert self.widget.structures.useCombo("left_atrium").currentText == "Infer"
 
     def test_a_structure_left_out_is_not_in_the_result(self) -> None:
