@@ -119,7 +119,9 @@ class EngineProcess:
         text = self._log.read_text(encoding="utf-8", errors="replace").strip()
         if text:
             logging.info("Completion engine:\n%s", text)
-        self._log.unlink(missing_ok=True)
+        # On Windows a launcher's child may hold the file a moment longer; Slicer clears the folder in the end.
+        with contextlib.suppress(OSError):
+            self._log.unlink(missing_ok=True)
 
     def _start(self) -> None:
         self.stop()
