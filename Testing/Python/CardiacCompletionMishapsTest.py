@@ -60,6 +60,7 @@ class CardiacCompletionMishapsTest(unittest.TestCase):
         assert self.widget.run is None
         assert not self.widget.logic.engine.running
         assert segmentations() == []
+        assert self.ui.statusLabel.text == ""
         assert not self.ui.completeButton.enabled
 
     def test_the_input_deleted_while_running_stops_with_a_sentence(self) -> None:

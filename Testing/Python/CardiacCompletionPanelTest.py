@@ -116,6 +116,16 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         trust(self.widget, ("left_ventricle",))
         assert "are the same segment" in self.ui.completeButton.toolTip
 
+    def test_what_was_chosen_for_one_heart_is_forgotten_with_the_next(self) -> None:
+        first, second = loadHeart("First"), loadHeart("Second")
+        self.ui.inputSelector.setCurrentNode(first)
+        trust(self.widget, VENTRICLES)
+        choose(self.widget.structures.segmentCombo("aorta"), segmentIdOf(first, "Left atrium"))
+        self.ui.inputSelector.setCurrentNode(second)
+        assert list(self.widget._parameterNode.trusted) == []
+        assert self.widget.structures.segmentCombo("aorta").currentData == ""
+        assert self.ui.completeButton.toolTip == "Trust at least one structure."
+
     def test_an_ambiguous_row_says_why(self) -> None:
         heart = loadHeart()
         heart.GetSegmentation().GetSegment(segmentIdOf(heart, "Right ventricle")).SetName("Left ventricle")
