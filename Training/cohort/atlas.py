@@ -98,7 +98,7 @@ class Atlas:
         vertices.SetData(numpy_to_vtk(np.ascontiguousarray(corners), deep=True))
         cells = vtk.vtkCellArray()
         faces = np.hstack([np.full((len(triangles), 1), 3), triangles]).astype(np.int64)
-        cells.SetCells(len(triangles), numpy_to_vtkIdTypeArray(faces.ravel(), deep=True))
+        cells.ImportLegacyFormat(numpy_to_vtkIdTypeArray(faces.ravel(), deep=True))
         surface.SetPoints(vertices)
         surface.SetPolys(cells)
         stencil = vtk.vtkPolyDataToImageStencil()
@@ -116,19 +116,20 @@ class Atlas:
     @staticmethod
     def _pools(walls: dict[str, np.ndarray], closed: np.ndarray) -> dict[str, np.ndarray]:
         """Each wall's blood pool: the enclosed room that touches it most, grown back to the wall."""
-        # Thin walls have holes between voxels; thickened ones have not.
-        thick = ndimage.binary_dilation(closed)
-        rooms, _ = ndimage.label(~thick)
-        outside = rooms[0, 0, 0]
-        pools = {}
-        for name, wall in walls.items():
-            near = ndimage.binary_dilation(wall, iterations=3)
-            touching = np.bincount(rooms[near].ravel())
-            touching[[0, outside]] = 0
-            if len(touching) < 2 or touching.max() == 0:
-                raise CompletionError(f"The atlas's piece {name} encloses no blood pool; its openings need discs.")
-            pools[name] = ndimage.binary_dilation(rooms == touching.argmax(), iterations=2, mask=~closed)
-        return pools
+        near = {name: ndimage.binary_dilation(wall, iterations=4) for name, wall in walls.items()}
+        for thickening in (1, 2, 3):  # thin walls have holes between voxels; thickened ones have not
+            rooms, _ = ndimage.label(~ndimage.binary_dilation(closed, iterations=thickening))
+            inside = {}
+            for name, around in near.items():
+                touching = np.bincount(rooms[around], minlength=int(rooms.max()) + 1)
+                touching[[0, rooms[0, 0, 0]]] = 0
+                inside[name] = int(touching.argmax())
+            if 0 not in inside.values() and len(set(inside.values())) == len(inside):
+                return {
+                    name: ndimage.binary_dilation(rooms == room, iterations=thickening + 1, mask=~closed)
+                    for name, room in inside.items()
+                }
+        raise CompletionError("The atlas's walls do not enclose four blood pools; its openings need discs.")
 
 
 def read_atlas(path: Path) -> Atlas:

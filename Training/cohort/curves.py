@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from Training.cohort.fields import FAR, smooth_union
+
+_FEW = 200_000  # values: below, a broadcast over cones is faster than a loop
 
 
 def spline(points: np.ndarray, step: float) -> np.ndarray:
@@ -111,19 +114,34 @@ class Tube:
         return cuts
 
     def field(self, points: np.ndarray) -> np.ndarray:
-        values = np.full(points.shape[1:], FAR, dtype=np.float32)
-        for start, end, first, last in self.segments():
-            np.minimum(values, cone(points, start, end, first, last), out=values)
+        if points.size * len(self.curve) < _FEW:  # all cones at once
+            flat = points.reshape(3, 1, -1)
+            values = cone(flat, self.curve[:-1], self.curve[1:], self.radii[:-1], self.radii[1:]).min(axis=0)
+            values = values.reshape(points.shape[1:])
+        else:
+            values = np.full(points.shape[1:], FAR, dtype=np.float32)
+            for start, end, first, last in self.segments():
+                np.minimum(values, cone(points, start, end, first, last), out=values)
         for centre, normal, radius in self.ends():
             cut_flat(values, points, centre, normal, radius)
         return values
 
 
-def cone(points: np.ndarray, start: np.ndarray, end: np.ndarray, first: float, last: float) -> np.ndarray:
-    """Field (mm) of a round-ended cone between two balls, at points [3, ...]."""
-    axis = np.asarray(end - start, dtype=np.float32)
-    along = axis / np.float32(max(float(axis @ axis), 1e-6))
-    x, y, z = (points[a] - np.float32(start[a]) for a in range(3))
+def cone(points: np.ndarray, start: np.ndarray, end: np.ndarray, first: ArrayLike, last: ArrayLike) -> np.ndarray:
+    """Field (mm) of a round-ended cone between two balls, at points [3, ...]; of several at points [3, 1, N].
+
+    Args:
+        points: float32 [3, ...] mm.
+        start, end: the balls' centres, [3], or [cones, 3] for a field [cones, N].
+        first, last: their radii, one or [cones].
+    """
+    start, axis = (np.asarray(values, dtype=np.float32).T for values in (start, end - start))
+    first, growth = np.asarray(first, dtype=np.float32), np.asarray(last - first, dtype=np.float32)
+    along = axis / np.maximum(np.sum(axis * axis, axis=0), np.float32(1e-6))
+    if start.ndim == 2:
+        start, axis, along = (values[:, :, None] for values in (start, axis, along))
+        first, growth = first[:, None], growth[:, None]
+    x, y, z = (points[a] - start[a] for a in range(3))
     t = x * along[0]
     t += y * along[1]
     t += z * along[2]
@@ -136,9 +154,9 @@ def cone(points: np.ndarray, start: np.ndarray, end: np.ndarray, first: float, l
     x += y * y
     x += z * z
     np.sqrt(x, out=x)
-    t *= np.float32(last - first)
+    t *= growth
     x -= t
-    x -= np.float32(first)
+    x -= first
     return x
 
 

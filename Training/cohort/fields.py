@@ -22,7 +22,16 @@ def _between_half_axes() -> np.ndarray:
     return steps / np.linalg.norm(steps, axis=1, keepdims=True)
 
 
+def _all_around(count: int) -> np.ndarray:
+    """Unit directions float32 [3, count], evenly spread over the sphere along a golden spiral (Vogel 1979)."""
+    steps = np.arange(count) + 0.5
+    height, turn = 1 - 2 * steps / count, np.pi * (1 + np.sqrt(5)) * steps
+    level = np.sqrt(1 - height * height)
+    return np.stack([level * np.cos(turn), level * np.sin(turn), height]).astype(np.float32)
+
+
 REGIONS = _between_half_axes()
+_ALL_AROUND = _all_around(800)
 _REGION_COSINE = np.float32(0.5)  # a region reaches 60 degrees from its direction
 
 
@@ -115,7 +124,7 @@ class StarBody:
         half = np.asarray(self.half_axes, dtype=np.float32)
         scaled = unit / np.where(unit > 0, half[:, 1:], half[:, :1])
         if self.exponent == 2.0:
-            radius = 1 / np.sqrt(np.einsum("an,an->n", scaled, scaled))
+            radius = 1 / np.sqrt(np.maximum(np.einsum("an,an->n", scaled, scaled), np.float32(1e-12)))
         else:
             exponent = np.float32(self.exponent)
             radius = np.sum(np.abs(scaled) ** exponent, axis=0) ** (-1 / exponent)
@@ -128,12 +137,10 @@ class StarBody:
         return (distance - self.radius(unit)).reshape(points.shape[1:])
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        swelling = 1 + max(0.0, float(np.max(self.regions))) * 1.5
-        if self.exponent > 2:  # corners of a boxy body stand out
-            swelling *= 3 ** (0.5 - 1 / self.exponent)
-        ends = np.asarray(self.half_axes) * swelling
-        corners = np.array(list(product(*[(-low, high) for low, high in ends]))) @ np.asarray(self.axes)
-        return self.centre + corners.min(axis=0), self.centre + corners.max(axis=0)
+        surface = np.asarray(self.axes).T @ (_ALL_AROUND * self.radius(_ALL_AROUND))
+        # Between the directions tried, the surface may stand out by a little more.
+        slack = 0.02 * np.ptp(surface, axis=1)
+        return self.centre + surface.min(axis=1) - slack, self.centre + surface.max(axis=1) + slack
 
 
 @dataclass(frozen=True)
