@@ -16,13 +16,17 @@ from CardiacCompletionLib.mrml.segmentation_reading import origin_of
 
 
 class CardiacCompletionLogicTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.logic = CardiacCompletionLogic()
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.logic.engine.stop()
+
     def setUp(self) -> None:
         slicer.mrmlScene.Clear(0)
-        self.logic = CardiacCompletionLogic()
         self.heart = loadHeart()
-
-    def tearDown(self) -> None:
-        self.logic.engine.stop()
 
     def complete(self, **arguments: object) -> slicer.vtkMRMLSegmentationNode:
         return self.logic.complete(self.heart, trusted=VENTRICLES, spacing=COARSE, **arguments)
