@@ -12,8 +12,10 @@ from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.cohort.atlas import read_atlas
 from Training.cohort.factors import Population, population
 from Training.cohort.fit_command import read_real
-from Training.cohort.fitting import Pose, RealHeart, first_guess, fit
+from Training.cohort.fitting import first_guess, fit
 from Training.cohort.heart import heart
+from Training.cohort.pose import Pose
+from Training.cohort.real_heart import RealHeart
 from Training.cohort.recentre import FittedHeart, recentred
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "real"

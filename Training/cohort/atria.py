@@ -10,7 +10,6 @@ import numpy as np
 from Training.cohort.curves import Tube, spline_with_radii
 from Training.cohort.fields import StarBody, smooth_union
 from Training.cohort.landmarks import Landmarks
-from Training.cohort.ventricles import above_valve
 
 _GROOVE = 0.45  # how steeply the atrioventricular groove opens, mm per mm outside the ring
 
@@ -43,7 +42,7 @@ class LeftAtrium:
 
     def field(self, points: np.ndarray) -> np.ndarray:
         body = smooth_union(self.body.field(points), self.vestibule.field(points), 6.0)
-        return above_valve(body, self.landmarks.mitral, points, _GROOVE)
+        return self.landmarks.mitral.above(body, points, _GROOVE)
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         (low, high), (low2, high2) = self.body.bounds(), self.vestibule.bounds()
@@ -90,7 +89,7 @@ class RightAtrium:
     def field(self, points: np.ndarray) -> np.ndarray:
         body = smooth_union(self.body.field(points), self.vestibule.field(points), 6.0)
         body = smooth_union(body, self.auricle.field(points), 8.0)
-        return above_valve(body, self.landmarks.tricuspid, points, _GROOVE)
+        return self.landmarks.tricuspid.above(body, points, _GROOVE)
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         corners = [part.bounds() for part in (self.body, self.vestibule, self.auricle)]

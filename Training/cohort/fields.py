@@ -145,7 +145,7 @@ class StarBody:
 
 @dataclass(frozen=True)
 class ValvePlane:
-    """A valve ring: centre [3] (mm), unit normal [3] pointing downstream side up, radius (mm)."""
+    """A valve ring: centre [3] (mm), unit normal [3] away from the ventricle, radius (mm)."""
 
     centre: np.ndarray
     normal: np.ndarray
@@ -154,6 +154,14 @@ class ValvePlane:
     def height(self, points: np.ndarray) -> np.ndarray:
         """Signed distance (mm) from the valve plane, positive along the normal."""
         return dot(from_origin(points, self.centre), self.normal)
+
+    def below(self, field: np.ndarray, points: np.ndarray, slope: float) -> np.ndarray:
+        """What of a ventricle's field stays on its side of the valve, clear of the groove around the ring."""
+        return np.maximum(field, self.height(points) + self.groove(points, slope))
+
+    def above(self, field: np.ndarray, points: np.ndarray, slope: float) -> np.ndarray:
+        """What of an atrium's field stays on its side of the valve, clear of the groove around the ring."""
+        return np.maximum(field, self.groove(points, slope) - self.height(points))
 
     def groove(self, points: np.ndarray, slope: float) -> np.ndarray:
         """Depth (mm) of the fat-filled groove around the ring: zero inside, growing by `slope` per mm outside it."""

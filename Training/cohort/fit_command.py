@@ -17,7 +17,8 @@ from CardiacCompletionLib.files.label_map_file import ras_placement
 from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.cohort.compose import GAPS
 from Training.cohort.factors import population
-from Training.cohort.fitting import Fit, RealHeart, fit
+from Training.cohort.fitting import Fit, fit
+from Training.cohort.real_heart import RealHeart
 from Training.cohort.recentre import FittedHeart, recentred
 
 

@@ -7,99 +7,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
 import numpy as np
-from scipy import ndimage
 
-from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
-from CardiacCompletionLib.errors import CompletionError
-from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.cohort.anatomy import Anatomy
 from Training.cohort.compose import GAPS, composed_field, shaped_by
 from Training.cohort.curves import Branches, Tube, Vessel
 from Training.cohort.factors import Factors, Population, population
 from Training.cohort.fields import Solid
+from Training.cohort.pose import Pose
+from Training.cohort.real_heart import BAND, CHAMBERS, RealHeart
 
-CHAMBERS = ("left_ventricle", "right_ventricle", "left_atrium", "right_atrium")
 CAVAE = ("superior_vena_cava", "inferior_vena_cava")
-_BAND = 8.0  # mm: how far from its surface a structure is compared
 _WEIGHT = 120.0  # independent millimetre measurements that a chamber's surface counts for, against the population
 _POSE_SPREAD = np.array([30.0, 30.0, 30.0, 4.0, 4.0, 4.0, 0.06])  # mm, degrees, log scale: prior spread of the pose
-
-
-@dataclass(frozen=True)
-class Pose:
-    """Where a heart lies: heart coordinates are turned, scaled and shifted into patient coordinates.
-
-    Attributes:
-        values: shift (mm) [3], rotation vector (degrees) [3], logarithm of the scale.
-    """
-
-    values: np.ndarray
-
-    @cached_property
-    def scale(self) -> float:
-        return float(np.exp(self.values[6]))
-
-    @cached_property
-    def rotation(self) -> np.ndarray:
-        """[3, 3], by Rodrigues' formula."""
-        vector = np.radians(self.values[3:6])
-        angle = np.linalg.norm(vector)
-        x, y, z = vector / angle if angle > 0 else np.zeros(3)
-        cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-        return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-
-    def to_heart(self, ras: np.ndarray) -> np.ndarray:
-        """Heart coordinates float32 [3, N] of patient coordinates [N, 3] (mm)."""
-        return ((ras - self.values[:3]) @ self.rotation / self.scale).T.astype(np.float32)
-
-    def to_patient(self, points: np.ndarray) -> np.ndarray:
-        """Patient coordinates [N, 3] of heart coordinates [N, 3] (mm)."""
-        return self.scale * points @ self.rotation.T + self.values[:3]
-
-
-class RealHeart:
-    """A real label map, read as surfaces.
-
-    Attributes:
-        keys: the structures it holds that the procedural generator fits (coronary arteries and thin walls are not).
-        points: key -> sampled positions [N, 3] RAS mm near the surface.
-        distances: key -> signed distance [N] (mm, negative inside) there.
-    """
-
-    def __init__(self, label_map: LabelMap, samples: int = 900) -> None:
-        self.label_map = label_map
-        present = set(np.unique(label_map.voxels).tolist())
-        labels = {s.key: s.label for s in load_vocabulary() if s.key in GAPS and s.label in present}
-        if not set(CHAMBERS) <= set(labels):
-            raise CompletionError("A heart can be fitted only when all four chambers are labelled.")
-        self.keys = [key for key in GAPS if key in labels]
-        self.masks = {key: label_map.voxels == labels[key] for key in self.keys}
-        self.fields = {key: signed_distance(mask, label_map.spacing) for key, mask in self.masks.items()}
-        rng = np.random.default_rng(0)
-        self.points, self.distances = {}, {}
-        for key, field in self.fields.items():
-            near = np.argwhere(np.abs(field) < _BAND)
-            near = near[rng.choice(len(near), min(samples, len(near)), replace=False)]
-            self.points[key] = label_map.ras_from_ijk(near[:, ::-1])
-            self.distances[key] = field[tuple(near.T)]
-
-    def centroid(self, key: str) -> np.ndarray:
-        """Centre of mass [3] RAS mm."""
-        return self.label_map.ras_from_ijk(np.argwhere(self.masks[key])[:, ::-1]).mean(axis=0)
-
-    def depth(self, key: str, ras: np.ndarray) -> np.ndarray:
-        """Signed distance (mm) to a structure's surface at positions [N, 3]; positions off the image count as far."""
-        index = self.label_map.ijk_from_ras(ras)[:, ::-1].T
-        return ndimage.map_coordinates(self.fields[key], index, order=1, mode="constant", cval=100.0)
-
-
-def signed_distance(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """Signed distance (mm, negative inside) float32 [K, J, I] to the surface of a mask; spacing along i, j, k."""
-    sampling = tuple(float(s) for s in spacing[::-1])
-    outside = ndimage.distance_transform_edt(~mask, sampling=sampling)
-    inside = ndimage.distance_transform_edt(mask, sampling=sampling)
-    half = 0.5 * float(np.min(spacing))
-    return np.where(mask, half - inside, outside - half).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -267,8 +186,8 @@ class _Problem:
         cut = {key: _recut(fitted.anatomy.solid(key), solids[key]) for key in used & set(solids)}
         parts = {}
         for key in keys:
-            ours = np.clip(fitted.field(key, self.real.points[key], cut), -_BAND, _BAND)
-            difference = ours - np.clip(self.real.distances[key], -_BAND, _BAND)
+            ours = np.clip(fitted.field(key, self.real.points[key], cut), -BAND, BAND)
+            difference = ours - np.clip(self.real.distances[key], -BAND, BAND)
             parts[key] = (difference * np.sqrt(_WEIGHT / len(difference))).astype(np.float64)
         return parts
 

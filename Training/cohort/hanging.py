@@ -22,8 +22,10 @@ from Training.cohort.atlas import Atlas, read_atlas
 from Training.cohort.curves import Tube
 from Training.cohort.factors import LIMIT, Factors, Population, population, stream
 from Training.cohort.fields import Solid, smooth_union
-from Training.cohort.fitting import Pose, RealHeart, fit, signed_distance
+from Training.cohort.fitting import fit
 from Training.cohort.heart import VirtualHeart, realised
+from Training.cohort.pose import Pose
+from Training.cohort.real_heart import RealHeart, signed_distance
 
 FITS_NAME = "atlas-fits.npz"
 _SEEN_THEMES = ("attitude", "left_ventricle", "right_ventricle", "left_atrium", "right_atrium")

@@ -127,20 +127,18 @@ def correlation_lines(rows: Rows, real: Mapping[str, np.ndarray]) -> list[str]:
     lines = ["| pair | cohort | real hearts |", "|---|---|---|"]
     for i, first in enumerate(_CHAMBERS):
         for second in _CHAMBERS[i + 1 :]:
-            here = np.corrcoef(ours[first], ours[second])[0, 1]
-            there = _real_correlation(real, first, second)
-            lines.append(f"| {first.replace('_', ' ')}, {second.replace('_', ' ')} | {here:.2f} | {there} |")
+            here = _correlation(ours[first], ours[second])
+            there = _correlation(real[first], real[second]) if real else "–"
+            lines.append(f"| {first.replace('_', ' ')}, {second.replace('_', ' ')} | {here} | {there} |")
     return lines
 
 
-def _real_correlation(real: Mapping[str, np.ndarray], first: str, second: str) -> str:
-    """Correlation over the hearts that label both, with their number; a dash for fewer than five."""
-    if not real:
-        return "–"
-    both = ~(np.isnan(real[first]) | np.isnan(real[second]))
+def _correlation(first: np.ndarray, second: np.ndarray) -> str:
+    """Correlation over the hearts that have both, with their number; a dash for fewer than five."""
+    both = ~(np.isnan(first) | np.isnan(second))
     if np.count_nonzero(both) < 5:
         return "–"
-    return f"{np.corrcoef(real[first][both], real[second][both])[0, 1]:.2f} (n = {np.count_nonzero(both)})"
+    return f"{np.corrcoef(first[both], second[both])[0, 1]:.2f} (n = {np.count_nonzero(both)})"
 
 
 def real_volumes(folder: Path) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from Training.cohort.curves import Tube, spline_with_radii
-from Training.cohort.fields import StarBody, ValvePlane, half_axis_mean, smooth_union
+from Training.cohort.fields import StarBody, half_axis_mean, smooth_union
 from Training.cohort.landmarks import Landmarks
 
 _CENTRE = 0.45  # the cavity's centre lies this part of the way from the mitral plane to the apex
@@ -48,7 +48,7 @@ class LeftVentricle:
 
     def field(self, points: np.ndarray) -> np.ndarray:
         # Outside the ring the cavity stays deeper, so that the muscle's rim closes over it.
-        bullet = below_valve(self.cavity.field(points), self.landmarks.mitral, points, slope=0.9)
+        bullet = self.landmarks.mitral.below(self.cavity.field(points), points, slope=0.9)
         return smooth_union(bullet, self.outlet.field(points), 5.0)
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -130,19 +130,9 @@ class RightVentricle:
 
     def field(self, points: np.ndarray) -> np.ndarray:
         body = smooth_union(self.sinus.field(points), self.inflow.field(points), 6.0)
-        body = below_valve(body, self.landmarks.tricuspid, points, slope=0.35)
+        body = self.landmarks.tricuspid.below(body, points, slope=0.35)
         return smooth_union(body, self.infundibulum.field(points), 10.0)
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         corners = [part.bounds() for part in (self.sinus, self.inflow, self.infundibulum)]
         return np.min([c[0] for c in corners], axis=0), np.max([c[1] for c in corners], axis=0)
-
-
-def below_valve(field: np.ndarray, ring: ValvePlane, points: np.ndarray, slope: float) -> np.ndarray:
-    """What of a ventricle stays on its side of the valve, clear of the groove around the ring."""
-    return np.maximum(field, ring.height(points) + ring.groove(points, slope))
-
-
-def above_valve(field: np.ndarray, ring: ValvePlane, points: np.ndarray, slope: float) -> np.ndarray:
-    """What of an atrium stays on its side of the valve, clear of the groove around the ring."""
-    return np.maximum(field, ring.groove(points, slope) - ring.height(points))
