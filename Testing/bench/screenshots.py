@@ -65,7 +65,8 @@ class _Tour:
         # Fine enough to be caught at it.
         self._widget._parameterNode.spacing = 0.3
         self._widget.ui.completeButton.click()
-        self._panel.waitUntil(lambda: self._widget.ui.progressBar.value >= 30)
+        self._panel.waitUntil(lambda: self._widget.ui.progressBar.value >= 30 or self._widget.run is None)
+        assert self._widget.run is not None, self._widget.ui.statusLabel.text
         self._photograph(self.running)
         self._widget.ui.completeButton.click()
         self._widget._parameterNode.spacing = 1.5
