@@ -44,7 +44,7 @@ class CompletionModule(lightning.LightningModule):
 
     def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Mean weighted error in mm over all known structures, and over the ones to be inferred."""
-        said = self._forward(batch["points"], batch["given"], batch["queries"])
+        said = self._forward(batch["points"], batch["given"], batch["queries"], (batch["centroids"], batch["spreads"]))
         error = (said - batch["distances"]).abs() * self._unit
         weight = 0.05 + torch.exp(-batch["distances"].abs() * self._unit / self._settings.near)
         weight = weight * batch["known"][..., None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.geometry.expectation import Expectation
 from CardiacCompletionLib.geometry.frame import Reference, fit_frame
 from CardiacCompletionLib.geometry.reference import measure_reference
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
@@ -49,6 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
     examples = CompletionExamples(
         hearts,
         reference,
+        network.prior.expectation(settings.structures),
         settings.points,
         settings.queries,
         settings.steps * settings.batch,
@@ -102,17 +104,14 @@ def starting_point(
     """
     network = HeartAutoEncoder(settings.model())
     if folder.has_start():
-        reference, field = folder.read_start()
-        network.prior.field.copy_(field)
+        reference, mean_heart = folder.read_start()
+        network.prior.load_state_dict(mean_heart)
     elif earlier:
         reference, network = _taken_over(RunFolder(Path(earlier)), settings)
     else:
         reference = _reference(hearts, settings)
-        frames = [fit_frame(hearts.moments(index), reference) for index in range(len(hearts.cases))]
-        nodes = network.prior.node_positions().numpy().astype(np.float64)
-        fields = mean_fields(hearts, frames, nodes, settings.prior_hearts, workers)
-        network.prior.field.copy_(torch.from_numpy(fields).reshape(network.prior.field.shape))
-    folder.write_start(reference, network.prior.field)
+        _fill_mean_heart(network, hearts, reference, settings.prior_hearts, workers)
+    folder.write_start(reference, network.prior.state_dict())
     return reference, network
 
 
@@ -121,6 +120,25 @@ def _taken_over(earlier: RunFolder, settings: Settings) -> tuple[Reference, Hear
     if network.config != settings.model():
         raise CompletionError(f"{earlier.path} has a model of another size or vocabulary: start from one of the same.")
     return reference, network.train()
+
+
+def _fill_mean_heart(
+    network: HeartAutoEncoder, hearts: PreparedHearts, reference: Reference, count: int, workers: int
+) -> None:
+    """Expected moments over all hearts; mean shapes over ``count`` hearts a data set, each at its own moments."""
+    keys, prior = hearts.structures, network.prior
+    moments = [hearts.moments(index) for index in range(len(hearts.cases))]
+    frames = [fit_frame(heart, reference) for heart in moments]
+    anchors = np.array([reference.places[key].anchor for key in keys])
+    expectation = Expectation.measure(keys, anchors, moments, frames)
+    prior.set_expectation(expectation)
+    # With every structure taken for an anchor, a heart's places are its own moments.
+    itself = replace(expectation, anchors=np.ones(len(keys), dtype=bool))
+    chosen = hearts.spread_evenly(count)
+    places = [itself.places(moments[index], frames[index]) for index in chosen]
+    nodes = prior.node_positions().numpy().astype(np.float64)
+    fields = mean_fields(hearts, chosen, [frames[index] for index in chosen], places, nodes, workers)
+    prior.field.copy_(torch.from_numpy(fields).reshape(prior.field.shape))
 
 
 def _reference(hearts: PreparedHearts, settings: Settings) -> Reference:

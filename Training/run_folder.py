@@ -39,15 +39,15 @@ class RunFolder:
     def has_start(self) -> bool:
         return self._start.exists()
 
-    def read_start(self) -> tuple[Reference, Tensor]:
-        """Reference frame and mean field the run began with."""
+    def read_start(self) -> tuple[Reference, dict[str, Tensor]]:
+        """Reference frame and mean heart the run began with."""
         content = torch.load(self._start, weights_only=True)
-        return Reference.from_json(json.loads(content["reference"])), content["prior"]
+        return Reference.from_json(json.loads(content["reference"])), content["mean_heart"]
 
-    def write_start(self, reference: Reference, field: Tensor) -> None:
+    def write_start(self, reference: Reference, mean_heart: dict[str, Tensor]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         partial = self._start.with_suffix(".partial")
-        torch.save({"prior": field, "reference": json.dumps(reference.to_json())}, partial)
+        torch.save({"mean_heart": mean_heart, "reference": json.dumps(reference.to_json())}, partial)
         partial.replace(self._start)
 
     def write_recipe(self, recipe: dict[str, Any]) -> None:

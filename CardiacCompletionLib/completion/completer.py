@@ -22,12 +22,15 @@ from CardiacCompletionLib.geometry.surface import extract_surface
 if TYPE_CHECKING:
     import torch
 
+    from CardiacCompletionLib.model.heart import Places
     from CardiacCompletionLib.model.weights import TrainedModel
 
 Progress = Callable[[float, str], None]
 Cancel = Callable[[], bool]
 
 _CHUNK = 16384
+# Frame units from the heart's middle within which every structure lies, arch and descending aorta included.
+REACH = 1.3
 SPACING_RANGE = (0.2, 10.0)
 
 
@@ -94,10 +97,10 @@ class HeartCompleter:
         partial = heart.keep(trusted)
         clock.stage("surfaces", 0.02, "Reading the trusted surfaces")
         frame = self._frame(partial)
-        latents = self._latents(partial, frame)
+        latents, places = self._latents(partial, frame)
         wanted = [key for key in self.structures if key not in trusted]
         clock.stage("fields", 0.1, "Inferring")
-        fields = self._fields(latents, frame, partial, wanted, spacing, clock)
+        fields = self._fields(latents, places, frame, partial, wanted, spacing, clock)
         clock.stage("composition", 0.9, "Fitting the structures together")
         whole = compose(partial, fields, self._vocabulary)
         inferred = tuple(key for key in wanted if key in whole.regions)
@@ -130,7 +133,8 @@ class HeartCompleter:
         refuse_implausible(partial, moments, frame, self._model.reference, self._vocabulary)
         return frame
 
-    def _latents(self, partial: Heart, frame: HeartFrame) -> torch.Tensor:
+    def _latents(self, partial: Heart, frame: HeartFrame) -> tuple[torch.Tensor, Places]:
+        """The latent set [1, C, M, D], and where the structures are to be expected."""
         import torch
 
         config = self._model.network.config
@@ -144,11 +148,18 @@ class HeartCompleter:
         with torch.inference_mode():
             seen = torch.from_numpy(given).to(self._device)
             narrow = self._model.network.encode(torch.from_numpy(points).to(self._device), seen)
-            return self._model.network.process(narrow, seen)
+            latents = self._model.network.process(narrow, seen)
+        given_moments = {key: moments_of(region, partial.ijk_to_ras) for key, region in partial.regions.items()}
+        expected = self._model.network.prior.expectation(config.structures).places(given_moments, frame)
+        centroids, spreads = (
+            torch.from_numpy(part.astype(np.float32)) for part in (expected.centroids, expected.spreads)
+        )
+        return latents, (centroids[None].to(self._device), spreads[None].to(self._device))
 
     def _fields(
         self,
         latents: torch.Tensor,
+        places: Places,
         frame: HeartFrame,
         partial: Heart,
         wanted: list[str],
@@ -159,7 +170,7 @@ class HeartCompleter:
 
         network = self._model.network
         directions = partial.ijk_to_ras[:3, :3][:, ::-1]
-        lattice, halvings = coarse_lattice(frame.origin, network.config.prior_reach * frame.scale, spacing, directions)
+        lattice, halvings = coarse_lattice(frame.origin, REACH * frame.scale, spacing, directions)
         fields: dict[str, SampledField] = {}
         for number, key in enumerate(wanted):
             clock.tell(0.1 + 0.8 * number / len(wanted), f"Inferring: {self._vocabulary[key].name}")
@@ -171,7 +182,7 @@ class HeartCompleter:
                 for chunk in points.split(_CHUNK):
                     clock.check()
                     with torch.inference_mode():
-                        answers.append(network.decode(latents, chunk[None].to(self._device), index)[0, 0].cpu())
+                        answers.append(network.decode(latents, chunk[None].to(self._device), places, index)[0, 0].cpu())
                 return torch.cat(answers).numpy() * frame.scale
 
             field = sample_field(ask, lattice, halvings)

@@ -23,7 +23,7 @@ from CardiacCompletionLib.geometry.region import Region
 
 _USUAL_TURN = np.radians(25.0)
 _ROUNDS = 8
-_GENERATORS = np.array(
+GENERATORS = np.array(
     [[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]], [[0, -1, 0], [1, 0, 0], [0, 0, 0]]],
     dtype=np.float64,
 )
@@ -165,8 +165,8 @@ class _Target:
     def turn(self, centroids: np.ndarray, spreads: np.ndarray, rotation: np.ndarray) -> np.ndarray:
         """The next small rotation [3, 3], a Gauss-Newton step on structures already in frame units."""
         # Turning the frame by a small vector d moves a centroid p by p x d and a spread D by D[d] - [d]D.
-        slope_c = np.einsum("gab,kb->kag", -_GENERATORS, centroids)
-        slope_s = np.einsum("kab,gbc->kacg", spreads, _GENERATORS) - np.einsum("gab,kbc->kacg", _GENERATORS, spreads)
+        slope_c = np.einsum("gab,kb->kag", -GENERATORS, centroids)
+        slope_s = np.einsum("kab,gbc->kacg", spreads, GENERATORS) - np.einsum("gab,kbc->kacg", GENERATORS, spreads)
         rows = np.concatenate(
             [
                 (slope_c * np.sqrt(self.centroid_weight)[:, None, None]).reshape(-1, 3),

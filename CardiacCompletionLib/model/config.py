@@ -18,8 +18,8 @@ class HeartModelConfig:
         latents: latent vectors per structure.
         latent_dim: width inside the normalised bottleneck.
         points: surface points per trusted structure.
-        prior_size: nodes along each side of the mean-heart grid that the network corrects.
-        prior_reach: half the side of that grid, in frame units.
+        prior_size: nodes along each side of the grid of a structure's mean shape, which the network corrects.
+        prior_reach: half the side of that grid, in standard deviations of the structure's voxels.
     """
 
     structures: tuple[str, ...]
@@ -28,8 +28,8 @@ class HeartModelConfig:
     latents: int = 24
     latent_dim: int = 32
     points: int = 256
-    prior_size: int = 40
-    prior_reach: float = 1.3
+    prior_size: int = 32
+    prior_reach: float = 4.0
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "structures": list(self.structures)}

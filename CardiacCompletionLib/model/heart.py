@@ -2,7 +2,7 @@
 
 VecSetX's parts with three changes: every structure has its own learnable queries, so that its latents have a place of
 their own; structures that are not given stand as learnt tokens; and self-attention alternates between the latents of
-one structure and those of all, so that structures shape each other. The output corrects the aligned mean heart.
+one structure and those of all, so that structures shape each other. The output corrects the articulated mean heart.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ from CardiacCompletionLib.model.attention import (
 from CardiacCompletionLib.model.bottleneck import NormalisedBottleneck
 from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.prior import MeanHeart
+
+# Expected centroids [B, C, 3] and spreads [B, C, 3, 3] of all structures, in frame units.
+Places = tuple[Tensor, Tensor]
+# Frame units by which the last layer speaks: about a centimetre, so that its weights are of the size of all others.
+CORRECTION_UNIT = 0.1
 
 
 class HeartAutoEncoder(nn.Module):
@@ -67,7 +72,7 @@ class HeartAutoEncoder(nn.Module):
             x = apply_layer(layer, x.reshape(*sets, -1)).reshape(batch, structures, latents, -1)
         return x
 
-    def decode(self, latents: Tensor, queries: Tensor, wanted: Tensor | None = None) -> Tensor:
+    def decode(self, latents: Tensor, queries: Tensor, places: Places, wanted: Tensor | None = None) -> Tensor:
         """Signed distance [B, W, Q] of the wanted structures (indices [W]; all without) at queries [B, Q, 3]."""
         if wanted is None:
             wanted = torch.arange(latents.shape[1], device=latents.device)
@@ -75,8 +80,10 @@ class HeartAutoEncoder(nn.Module):
         asked = attention.to_q(self.decoder_cross_attn.norm(self.point_embed(queries)))
         read = [attention.attend(asked, latents[:, structure]) for structure in wanted.tolist()]
         correction = self.to_outputs(torch.stack(read, dim=1)).squeeze(-1)
-        return self.prior(queries, wanted) + correction
+        return self.prior(queries, *places, wanted) + CORRECTION_UNIT * correction
 
-    def forward(self, points: Tensor, given: Tensor, queries: Tensor, wanted: Tensor | None = None) -> Tensor:
-        """Points [B, C, N, 3], given [B, C], queries [B, Q, 3] -> signed distance [B, W, Q]."""
-        return self.decode(self.process(self.encode(points, given), given), queries, wanted)
+    def forward(
+        self, points: Tensor, given: Tensor, queries: Tensor, places: Places, wanted: Tensor | None = None
+    ) -> Tensor:
+        """Points [B, C, N, 3], given [B, C], queries [B, Q, 3], expected places -> signed distance [B, W, Q]."""
+        return self.decode(self.process(self.encode(points, given), given), queries, places, wanted)

@@ -56,7 +56,7 @@ def load_model(path: str | Path | None = None, device: str = "cpu") -> TrainedMo
         raise CompletionError(f"The weights {path.name} do not match their card (SHA-256): fetch both files again.")
     try:
         network = HeartAutoEncoder(HeartModelConfig.from_json(card["architecture"]))
-        network.load_state_dict({name: value.float() for name, value in load(content).items()})
+        network.load_state_dict(load(content))
         reference = Reference.from_json(card["reference"])
     except SafetensorError as error:
         raise CompletionError(f"The weights {path.name} are damaged or not safetensors: fetch them again.") from error
@@ -66,12 +66,14 @@ def load_model(path: str | Path | None = None, device: str = "cpu") -> TrainedMo
 
 
 def save_model(network: HeartAutoEncoder, reference: Reference, facts: Mapping[str, Any], path: str | Path) -> None:
-    """Write float16 weights and their card, which takes ``facts`` (recipe, metrics, limits) as they are."""
+    """Write float16 weights (statistics float32) and their card, which takes ``facts`` (recipe, limits) as they are."""
     from safetensors.torch import save
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = save({name: _stored(name, value) for name, value in network.state_dict().items()})
+    halved = {name for name, _ in network.named_parameters()} | {"prior.field"}
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    content = save({name: value.half() if name in halved else value for name, value in state.items()})
     card = {
         "card_version": CARD_VERSION,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -82,12 +84,6 @@ def save_model(network: HeartAutoEncoder, reference: Reference, facts: Mapping[s
     }
     path.write_bytes(content)
     path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-
-
-def _stored(name: str, value: torch.Tensor) -> torch.Tensor:
-    """Float16, but for the frequencies of the point embedding, whose phases would drift."""
-    value = value.detach().cpu().contiguous()
-    return value if name.endswith("basis") else value.half()
 
 
 def _read_card(path: Path) -> dict[str, Any]:

@@ -12,6 +12,15 @@ CONFIG = HeartModelConfig(
 )
 
 
+# Three hearts: structures in a row, the second heart larger, the third stretched along one axis.
+PLACES = (
+    torch.tensor([[[-0.3, 0, 0], [-0.1, 0, 0], [0.1, 0, 0], [0.3, 0, 0]]]).expand(3, -1, -1),
+    torch.stack([torch.eye(3) * 0.1, torch.eye(3) * 0.2, torch.diag(torch.tensor([0.1, 0.1, 0.3]))])[:, None].expand(
+        3, 4, 3, 3
+    ),
+)
+
+
 @pytest.fixture
 def model() -> HeartAutoEncoder:
     torch.manual_seed(0)
@@ -24,42 +33,44 @@ def model() -> HeartAutoEncoder:
 
 
 @pytest.fixture
-def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Points, given and queries of three hearts, each with other structures."""
+def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, tuple]:
+    """Points, given, queries and places of three hearts, each with other structures."""
     generator = torch.Generator().manual_seed(1)
     given = torch.tensor([[1, 1, 0, 0], [0, 0, 1, 0], [1, 1, 1, 1]], dtype=torch.bool)
-    return torch.randn(3, 4, 32, 3, generator=generator), given, torch.rand(3, 20, 3, generator=generator) - 0.5
+    queries = torch.rand(3, 20, 3, generator=generator) - 0.5
+    return torch.randn(3, 4, 32, 3, generator=generator), given, queries, PLACES
 
 
 def test_a_mixed_batch_is_its_hearts_one_by_one(model: HeartAutoEncoder, batch: tuple) -> None:
     together = model(*batch)
     assert together.shape == (3, 4, 20)
     for index in range(3):
-        alone = model(*(part[index : index + 1] for part in batch))
+        one = slice(index, index + 1)
+        alone = model(*(part[one] for part in batch[:3]), tuple(part[one] for part in batch[3]))
         assert torch.allclose(alone[0], together[index], atol=1e-5)
 
 
 def test_what_is_not_given_is_never_read(model: HeartAutoEncoder, batch: tuple) -> None:
-    points, given, queries = batch
+    points, given, queries, places = batch
     poisoned = points.clone()
     poisoned[~given] = torch.nan
-    assert torch.equal(model(points, given, queries), model(poisoned, given, queries))
+    assert torch.equal(model(points, given, queries, places), model(poisoned, given, queries, places))
 
 
 def test_what_is_given_matters(model: HeartAutoEncoder, batch: tuple) -> None:
-    points, given, queries = batch
+    points, given, queries, places = batch
     moved = points.clone()
     moved[1, 2] += 0.3
-    changed = (model(points, given, queries) - model(moved, given, queries)).abs().amax(dim=(1, 2))
+    changed = (model(points, given, queries, places) - model(moved, given, queries, places)).abs().amax(dim=(1, 2))
     assert changed[1] > 1e-4
     assert changed[0] == changed[2] == 0
 
 
 def test_structures_inform_each_other(model: HeartAutoEncoder, batch: tuple) -> None:
-    points, given, queries = batch
+    points, given, queries, places = batch
     moved = points.clone()
     moved[0, 0] += 0.3
-    other = (model(points, given, queries) - model(moved, given, queries))[0, 3].abs().max()
+    other = (model(points, given, queries, places) - model(moved, given, queries, places))[0, 3].abs().max()
     assert other > 1e-5
 
 
@@ -72,17 +83,27 @@ def test_an_untrained_model_is_the_mean_heart(batch: tuple) -> None:
     model = HeartAutoEncoder(CONFIG)
     model.prior.field.copy_(torch.randn_like(model.prior.field))
     everything = torch.arange(4)
-    assert torch.equal(model(*batch), model.prior(batch[2], everything))
+    assert torch.equal(model(*batch), model.prior(batch[2], *PLACES, everything))
 
 
-def test_the_mean_heart_keeps_its_axes() -> None:
+def test_a_mean_shape_is_moved_and_stretched_to_its_place() -> None:
+    """A plane x + 10 y + 100 z in the structure's own coordinates, read back through the place of each heart."""
     model = HeartAutoEncoder(CONFIG)
     nodes = model.prior.node_positions()
     field = nodes[:, 0] + 10 * nodes[:, 1] + 100 * nodes[:, 2]
     model.prior.field.copy_(field.reshape(1, 8, 8, 8).expand(4, -1, -1, -1))
-    queries = torch.tensor([[[0.1, -0.2, 0.3], [-0.4, 0.5, -0.6]]])
-    expected = queries[..., 0] + 10 * queries[..., 1] + 100 * queries[..., 2]
-    assert torch.allclose(model.prior(queries, torch.tensor([2]))[:, 0], expected, atol=1e-4)
+    queries = torch.tensor([[0.11, -0.02, 0.03], [0.2, 0.05, -0.06]]).expand(3, -1, -1)
+    said = model.prior(queries, *PLACES, torch.tensor([2]))[:, 0]
+    own = (queries - torch.tensor([0.1, 0, 0])) @ torch.linalg.inv(PLACES[1][:, 2])
+    unit = torch.linalg.det(PLACES[1][:, 2])[:, None] ** (1 / 3)
+    assert torch.allclose(said, (own[..., 0] + 10 * own[..., 1] + 100 * own[..., 2]) * unit, atol=1e-3)
+
+
+def test_beyond_its_grid_a_mean_shape_grows_with_the_distance() -> None:
+    model = HeartAutoEncoder(CONFIG)
+    far = torch.tensor([[[2.0, 0.0, 0.0], [3.0, 0.0, 0.0]]])
+    said = model.prior(far, PLACES[0][:1], PLACES[1][:1], torch.tensor([0]))[0, 0]
+    assert said[1] - said[0] == pytest.approx(1.0, abs=1e-4)
 
 
 def test_settings_survive_json_and_unknown_ones_are_refused() -> None:

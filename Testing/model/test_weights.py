@@ -34,7 +34,8 @@ def test_a_saved_model_comes_back(saved: tuple[HeartAutoEncoder, Path]) -> None:
     assert loaded.card["limits"] == ["a test"]
     for name, value in network.state_dict().items():
         assert torch.allclose(loaded.network.state_dict()[name], value, atol=2e-3), name
-    assert torch.equal(loaded.network.point_embed.basis, network.point_embed.basis)
+    for exact in ("point_embed.basis", "prior.moment_mean", "prior.moment_covariance"):
+        assert torch.equal(loaded.network.state_dict()[exact], network.state_dict()[exact])
 
 
 def test_changed_weights_are_refused(saved: tuple[HeartAutoEncoder, Path]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.geometry.expectation import Places
 from CardiacCompletionLib.geometry.frame import HeartFrame
 from CardiacCompletionLib.geometry.region import Region
 from Testing.geometry.phantoms import ball, grid, voxelised
@@ -62,12 +63,16 @@ def test_what_lies_beyond_the_image_does_not_count() -> None:
 def test_the_shape_model_infers_what_varies_together() -> None:
     """Two balls whose radii grow together: from a large left one follows a large right one."""
     frame = HeartFrame(np.array([5.0, 6.0, 7.0]), 40.0, np.eye(3))
-    axis = np.linspace(-0.6, 0.6, 20)
+    centroids = (np.array([[-5.0, 6.0, 7.0], [15.0, 6.0, 7.0]]) - frame.origin) / frame.scale
+    places = Places(centroids, np.array([np.eye(3), np.eye(3)]) * 4.0 / frame.scale)
+    axis = np.linspace(-4.0, 4.0, 20)
     nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    small, large = (np.clip(heart_fields(heart(a=r, b=r), ("a", "b"), frame, nodes), -BAND, BAND) for r in (7.0, 11.0))
-    model = PosteriorShapeModel(("a", "b"), nodes, (small + large) / 2, (large - small)[None] / 2)
+    small, large = (
+        np.clip(heart_fields(heart(a=r, b=r), ("a", "b"), frame, places, nodes), -BAND, BAND) for r in (7.0, 11.0)
+    )
+    model = PosteriorShapeModel(("a", "b"), places, nodes, (small + large) / 2, (large - small)[None] / 2)
     for radius in (7.0, 9.0, 11.0):
         inferred = model.posterior_mean(heart(a=radius), ["a"], frame)[1]
-        expected = heart_fields(heart(b=radius), ("b",), frame, nodes)[0]
-        surface = abs(expected) < 0.05
-        assert inferred[surface] == pytest.approx(expected[surface], abs=0.03)
+        expected = heart_fields(heart(b=radius), ("a", "b"), frame, places, nodes)[1]
+        surface = abs(expected) < 0.4
+        assert inferred[surface] == pytest.approx(expected[surface], abs=0.25)

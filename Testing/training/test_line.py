@@ -15,6 +15,8 @@ import torch
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.geometry.expectation import Expectation
+from CardiacCompletionLib.geometry.frame import fit_frame
 from CardiacCompletionLib.geometry.reference import measure_reference
 from CardiacCompletionLib.model.weights import load_model
 from Training.__main__ import main
@@ -113,8 +115,11 @@ def test_samples_agree_with_the_label_map(prepared: Path) -> None:
 
 def test_examples_are_drawn_in_the_frame_of_the_trusted_and_never_show_the_hidden(prepared: Path) -> None:
     hearts = PreparedHearts([prepared], "train", KEYS)
-    reference = measure_reference([hearts.moments(i) for i in range(3)], frozenset(KEYS[:5]))
-    examples = CompletionExamples(hearts, reference, 64, 128, 40, Jitter(), seed=1, complete=True)
+    moments = [hearts.moments(index) for index in range(3)]
+    reference = measure_reference(moments, frozenset(KEYS[:5]))
+    anchors = np.array([reference.places[key].anchor for key in KEYS])
+    expectation = Expectation.measure(KEYS, anchors, moments, [fit_frame(heart, reference) for heart in moments])
+    examples = CompletionExamples(hearts, reference, expectation, 64, 128, 40, Jitter(), seed=1, complete=True)
     for index in range(12):
         item, again = examples[index], examples[index]
         assert all(torch.equal(item[name], again[name]) for name in item)

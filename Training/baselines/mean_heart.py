@@ -1,4 +1,4 @@
-"""The aligned mean heart: mean signed distances of a cohort, each heart in the frame its anchors give it."""
+"""Mean signed distances of a cohort, every structure on a grid of its own: the shapes of a mean heart."""
 
 from __future__ import annotations
 
@@ -8,21 +8,32 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 
 from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.geometry.expectation import Places
 from CardiacCompletionLib.geometry.frame import HeartFrame
 from CardiacCompletionLib.geometry.signed_distance import SignedDistance
 from Training.data.hearts import PreparedHearts
 
 
 def mean_fields(
-    hearts: PreparedHearts, frames: Sequence[HeartFrame], nodes: np.ndarray, count: int, workers: int
+    hearts: PreparedHearts,
+    chosen: Sequence[int],
+    frames: Sequence[HeartFrame],
+    places: Sequence[Places],
+    nodes: np.ndarray,
+    workers: int,
 ) -> np.ndarray:
-    """Mean signed distance float32 [C, N] in frame units at frame points [N, 3]; ``count`` hearts a data set."""
+    """Mean shapes float32 [C, N] in units of each structure's spread, at nodes [N, 3] in spreads.
+
+    Args:
+        chosen: indices of the hearts to take the mean over.
+        frames, places: of each of these hearts; structures that a heart lacks do not count there.
+    """
     total = np.zeros((len(hearts.structures), len(nodes)))
     seen = np.zeros((len(hearts.structures), 1))
     with ProcessPoolExecutor(workers) as pool:
         jobs = [
-            pool.submit(heart_fields, hearts.heart(i), hearts.structures, frames[i], nodes)
-            for i in hearts.spread_evenly(count)
+            pool.submit(heart_fields, hearts.heart(index), hearts.structures, frame, place, nodes)
+            for index, frame, place in zip(chosen, frames, places, strict=True)
         ]
         for job in jobs:
             fields = job.result()
@@ -32,12 +43,15 @@ def mean_fields(
     return (total / np.maximum(seen, 1)).astype(np.float32)
 
 
-def heart_fields(heart: Heart, structures: Sequence[str], frame: HeartFrame, nodes: np.ndarray) -> np.ndarray:
-    """Signed distance float32 [C, N] in frame units at frame points [N, 3]; NaN where the heart lacks a structure."""
+def heart_fields(
+    heart: Heart, structures: Sequence[str], frame: HeartFrame, places: Places, nodes: np.ndarray
+) -> np.ndarray:
+    """Signed distances float32 [C, N] in units of each structure's spread; NaN where the heart lacks a structure."""
     fields = np.full((len(structures), len(nodes)), np.nan, dtype=np.float32)
-    ras = frame.to_ras(nodes)
     for index, key in enumerate(structures):
         if key in heart.regions:
+            spread = places.spreads[index]
+            ras = frame.to_ras(nodes @ spread.T + places.centroids[index])
             field = SignedDistance(heart.regions[key], heart.shape, heart.ijk_to_ras)
-            fields[index] = field(ras) / frame.scale
+            fields[index] = field(ras) / (frame.scale * np.cbrt(np.linalg.det(spread)))
     return fields

@@ -13,26 +13,30 @@ from dataclasses import dataclass
 import numpy as np
 
 from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.geometry.expectation import Places
 from CardiacCompletionLib.geometry.frame import HeartFrame, Reference, fit_frame
 from Training.baselines.mean_heart import heart_fields
 from Training.data.hearts import PreparedHearts
 
-BAND = 0.25
+# In spreads of a structure, whose surface lies at about two of them.
+BAND = 1.0
 RIDGE = 0.05
 
 
 @dataclass(frozen=True)
 class PosteriorShapeModel:
-    """Shapes are float32 [C, N]: signed distances in frame units at N nodes, clamped to the band.
+    """Shapes are float32 [C, N]: signed distances in spreads at the N nodes of each structure, clamped to the band.
 
     Attributes:
         structures: keys of the class axis.
-        nodes: frame coordinates [N, 3].
+        places: where the mean heart has its structures; the nodes are placed by them.
+        nodes: positions [N, 3] in spreads.
         mean: [C, N].
         modes: [M, C, N], each times its standard deviation.
     """
 
     structures: tuple[str, ...]
+    places: Places
     nodes: np.ndarray
     mean: np.ndarray
     modes: np.ndarray
@@ -43,6 +47,7 @@ class PosteriorShapeModel:
         hearts: PreparedHearts,
         trusted: Sequence[str],
         reference: Reference,
+        places: Places,
         nodes: np.ndarray,
         count: int,
         workers: int,
@@ -54,7 +59,7 @@ class PosteriorShapeModel:
             for index in complete:
                 moments = hearts.moments(index)
                 frame = fit_frame({key: moments[key] for key in trusted}, reference)
-                jobs.append(pool.submit(heart_fields, hearts.heart(index), hearts.structures, frame, nodes))
+                jobs.append(pool.submit(heart_fields, hearts.heart(index), hearts.structures, frame, places, nodes))
             shapes = np.stack([np.clip(job.result(), -BAND, BAND) for job in jobs])
         mean = shapes.mean(axis=0)
         centred = (shapes - mean).reshape(len(shapes), -1)
@@ -62,12 +67,13 @@ class PosteriorShapeModel:
         values, vectors = np.linalg.eigh(centred @ centred.T / len(shapes))
         kept = values > 1e-4 * values.max()
         modes = (vectors[:, kept].T / np.sqrt(len(shapes))) @ centred
-        return cls(hearts.structures, nodes, mean, modes.reshape(-1, *mean.shape).astype(np.float32))
+        return cls(hearts.structures, places, nodes, mean, modes.reshape(-1, *mean.shape).astype(np.float32))
 
     def posterior_mean(self, heart: Heart, trusted: Sequence[str], frame: HeartFrame) -> np.ndarray:
         """Fields [C, N] of the likeliest heart, given the trusted structures of this one in their frame."""
         given = [self.structures.index(key) for key in trusted]
-        seen = np.clip(heart_fields(heart.keep(trusted), self.structures, frame, self.nodes)[given], -BAND, BAND)
+        fields = heart_fields(heart.keep(trusted), self.structures, frame, self.places, self.nodes)
+        seen = np.clip(fields[given], -BAND, BAND)
         basis = self.modes[:, given].reshape(len(self.modes), -1)
         # Relative to its own spread every mode has unit variance a priori; the noise is a share of the seen variance.
         gram = basis @ basis.T

@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from CardiacCompletionLib.geometry.expectation import Expectation
 from CardiacCompletionLib.geometry.frame import HeartFrame, Reference, fit_frame
 from Training.data.field_of_view import CUT_SHARE, cut_surface
 from Training.data.hearts import PreparedHearts
@@ -38,13 +39,15 @@ class CompletionExamples(Dataset):
     """Endless distinct examples: item ``i`` is drawn from heart ``i mod len(hearts)`` with the seed (seed, i).
 
     An item is a dict of tensors, with C structures, N points, Q queries, all geometry in frame units:
-    points [C, N, 3], given [C], queries [Q, 3], distances [C, Q], known [C], heart (its number).
+    points [C, N, 3], given [C], centroids [C, 3], spreads [C, 3, 3], queries [Q, 3], distances [C, Q], known [C]; and
+    the heart's number.
     """
 
     def __init__(
         self,
         hearts: PreparedHearts,
         reference: Reference,
+        expectation: Expectation,
         points: int,
         queries: int,
         length: int,
@@ -64,8 +67,8 @@ class CompletionExamples(Dataset):
         self._jitter = jitter
         self._seed = seed
         self._complete = complete
-        places = reference.places
-        self._anchors = np.array([key in places and places[key].anchor for key in hearts.structures])
+        self._expectation = expectation
+        self._anchors = expectation.anchors
 
     def __len__(self) -> int:
         return self._length
@@ -81,12 +84,15 @@ class CompletionExamples(Dataset):
             chosen = generator.integers(len(surface), size=self._points)
             moved = generator.standard_normal((self._points, 3)) * self._jitter.surface
             points[structure] = frame.from_ras(surface[chosen] + moved)
+        places = self._expectation.places(case.moments(self._hearts.structures, given), frame)
         asked = self._asked(len(case.queries), generator)
         queries = frame.from_ras(case.queries[asked]).astype(np.float32)
         distances = case.distances[:, asked].astype(np.float32) / frame.scale
         return {
             "points": torch.from_numpy(points),
             "given": torch.from_numpy(given),
+            "centroids": torch.from_numpy(places.centroids.astype(np.float32)),
+            "spreads": torch.from_numpy(places.spreads.astype(np.float32)),
             "queries": torch.from_numpy(queries),
             "distances": torch.from_numpy(distances.astype(np.float32)),
             "known": torch.from_numpy(case.known & case.present),

@@ -15,7 +15,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.model.weights import load_model
 from Training.data.hearts import PreparedHearts
-from Training.evaluation.contestants import MeanHeart, Network, ShapeModel
+from Training.evaluation.contestants import AlignedMeanHeart, Contestant, ShapeModel, Trained, Untrained
 from Training.evaluation.metrics import dice, heart_surface, on_grid_of, surface_distances
 from Training.schemes import schemes
 
@@ -49,9 +49,10 @@ def run(arguments: argparse.Namespace) -> None:
         if not usable:
             continue
         contestants = [
-            MeanHeart(model, training, trusted, arguments.baseline_hearts),
+            AlignedMeanHeart(model, training, trusted, arguments.baseline_hearts),
             ShapeModel(model, training, trusted, arguments.baseline_hearts),
-            Network(model),
+            Untrained(model),
+            Trained(model),
         ]
         scores: Scores = defaultdict(list)
         for heart in tqdm(usable, desc=name, unit="heart"):
@@ -64,9 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
         Path(arguments.report).write_text(text, encoding="utf-8")
 
 
-def measure(
-    contestant: MeanHeart | ShapeModel | Network, heart: Heart, trusted: tuple, spacing: float, scores: Scores
-) -> None:
+def measure(contestant: Contestant, heart: Heart, trusted: tuple, spacing: float, scores: Scores) -> None:
     """Score every structure that was hidden and is known.
 
     What a completion says beyond the heart's own image was never labelled and does not count for or against it.

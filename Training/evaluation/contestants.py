@@ -1,4 +1,4 @@
-"""What is compared: the trained network and the two baselines, all through the same engine."""
+"""What is compared, all through the same engine: two baselines, the model before training, the model."""
 
 from __future__ import annotations
 
@@ -11,47 +11,50 @@ import torch
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.completion.result import CompletionResult
-from CardiacCompletionLib.geometry.frame import fit_frame, moments_of
-from CardiacCompletionLib.model.config import HeartModelConfig
-from CardiacCompletionLib.model.heart import HeartAutoEncoder
+from CardiacCompletionLib.geometry.frame import HeartFrame, fit_frame, moments_of
 from CardiacCompletionLib.model.weights import TrainedModel
 from Training.baselines.mean_heart import mean_fields
 from Training.baselines.shape_model import PosteriorShapeModel
+from Training.baselines.stiff_mean_heart import blank_network, stiff_model
 from Training.data.hearts import PreparedHearts
 
 
-class MeanHeart:
-    """The aligned mean heart: an untrained network, whose answer is its mean field.
+class AlignedMeanHeart:
+    """The cohort's mean distance fields, moved, turned and scaled onto the trusted structures.
 
     The mean is taken over training hearts aligned by the same trusted structures as the test heart will be.
     """
 
-    name = "mean heart"
+    name = "aligned mean heart"
 
     def __init__(self, model: TrainedModel, training: PreparedHearts, trusted: Sequence[str], count: int) -> None:
-        frames = [
-            fit_frame({key: moments[key] for key in trusted}, model.reference)
-            for moments in (training.moments(index) for index in range(len(training.cases)))
-        ]
-        network = blank_network(model)
-        nodes = network.prior.node_positions().numpy().astype(np.float64)
-        fields = mean_fields(training, frames, nodes, count, workers=1)
-        network.prior.field.copy_(torch.from_numpy(fields).reshape(network.prior.field.shape))
-        self._completer = HeartCompleter(replace(model, network=network), "cpu")
+        stiff = stiff_model(model)
+        prior = stiff.network.prior
+        chosen = training.spread_evenly(count)
+        moments = [training.moments(index) for index in chosen]
+        frames = [fit_frame({key: heart[key] for key in trusted}, model.reference) for heart in moments]
+        places = prior.expectation(training.structures).places({}, frames[0])
+        nodes = prior.node_positions().numpy().astype(np.float64)
+        fields = mean_fields(training, chosen, frames, [places] * len(chosen), nodes, workers=1)
+        prior.field.copy_(torch.from_numpy(fields).reshape(prior.field.shape))
+        self._completer = HeartCompleter(stiff, "cpu")
 
     def complete(self, heart: Heart, trusted: Sequence[str], spacing: float) -> CompletionResult:
         return self._completer.complete(heart, trusted, spacing)
 
 
 class ShapeModel:
-    """The posterior shape model, its posterior mean shown through the same engine."""
+    """The posterior shape model: the likeliest combination of principal components, given the trusted structures."""
 
-    name = "shape model"
+    name = "posterior shape model"
 
     def __init__(self, model: TrainedModel, training: PreparedHearts, trusted: Sequence[str], count: int) -> None:
-        self._model = replace(model, network=blank_network(model))
-        nodes = self._model.network.prior.node_positions().numpy().astype(np.float64)
-        self._shapes = PosteriorShapeModel.fit(training, trusted, model.reference, nodes, count, workers=1)
+        self._model = stiff_model(model)
+        prior = self._model.network.prior
+        nowhere = HeartFrame(np.zeros(3), 1.0, np.eye(3))
+        places = prior.expectation(training.structures).places({}, nowhere)
+        nodes = prior.node_positions().numpy().astype(np.float64)
+        self._shapes = PosteriorShapeModel.fit(training, trusted, model.reference, places, nodes, count, workers=1)
 
     def complete(self, heart: Heart, trusted: Sequence[str], spacing: float) -> CompletionResult:
         moments = {key: moments_of(heart.regions[key], heart.ijk_to_ras) for key in trusted}
@@ -61,8 +64,20 @@ class ShapeModel:
         return HeartCompleter(self._model, "cpu").complete(heart, trusted, spacing)
 
 
-class Network:
-    """The trained model as it ships."""
+class Untrained:
+    """The model before training: the articulated mean heart that its network corrects."""
+
+    name = "untrained model"
+
+    def __init__(self, model: TrainedModel) -> None:
+        self._completer = HeartCompleter(replace(model, network=blank_network(model)), "cpu")
+
+    def complete(self, heart: Heart, trusted: Sequence[str], spacing: float) -> CompletionResult:
+        return self._completer.complete(heart, trusted, spacing)
+
+
+class Trained:
+    """The model as it ships."""
 
     name = "model"
 
@@ -73,7 +88,4 @@ class Network:
         return self._completer.complete(heart, trusted, spacing)
 
 
-def blank_network(model: TrainedModel) -> HeartAutoEncoder:
-    """An untrained network of the same structures, with the smallest body there is: all it says is its mean field."""
-    config: HeartModelConfig = model.network.config
-    return HeartAutoEncoder(replace(config, dim=64, depth=0, latents=1)).eval()
+Contestant = AlignedMeanHeart | ShapeModel | Untrained | Trained

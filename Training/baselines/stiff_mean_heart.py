@@ -1,0 +1,44 @@
+"""A mean heart that only moves, turns and scales as a whole: the ground on which both baselines stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from CardiacCompletionLib.geometry.expectation import Expectation, Places
+from CardiacCompletionLib.geometry.frame import HeartFrame, Moments
+from CardiacCompletionLib.model.heart import HeartAutoEncoder
+from CardiacCompletionLib.model.prior import MeanHeart
+from CardiacCompletionLib.model.weights import TrainedModel
+
+
+class StiffExpectation(Expectation):
+    """Every structure is expected at the cohort's mean, whatever is given."""
+
+    def places(self, given: Mapping[str, Moments], frame: HeartFrame) -> Places:
+        return super().places({}, frame)
+
+
+class StiffMeanHeart(MeanHeart):
+    """Mean shapes at mean places."""
+
+    def expectation(self, structures: tuple[str, ...]) -> StiffExpectation:
+        measured = super().expectation(structures)
+        return StiffExpectation(measured.structures, measured.anchors, measured.mean, measured.covariance)
+
+
+def stiff_model(model: TrainedModel) -> TrainedModel:
+    """An untrained network over a stiff mean heart whose shapes are still to be set."""
+    network = blank_network(model)
+    stiff = StiffMeanHeart(len(network.config.structures), network.config.prior_size, network.config.prior_reach)
+    stiff.set_expectation(network.prior.expectation(network.config.structures))
+    network.prior = stiff
+    return replace(model, network=network)
+
+
+def blank_network(model: TrainedModel) -> HeartAutoEncoder:
+    """The model without what its network learnt: all it says is its mean heart."""
+    config = model.network.config
+    network = HeartAutoEncoder(replace(config, dim=64, depth=0, latents=1)).eval()
+    network.prior.load_state_dict(model.network.prior.state_dict())
+    return network
