@@ -68,6 +68,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self._observed: set[slicer.vtkSegmentation] = set()
         self._castInput: vtkMRMLSegmentationNode | None = None
         self._roles: dict[str, Role] = {}
+        self._castProblem = ""
         self._previewed: tuple | None = None
 
     def setup(self) -> None:
@@ -79,7 +80,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.logic = CardiacCompletionLogic()
         self.vocabulary = load_vocabulary()
         self.structures = StructuresTable(
-            self.ui.structuresTable, self.vocabulary, self.knownStructures(), self.onSegmentChosen, self.onUseChosen
+            self.ui.structuresTable, self.vocabulary, known_structures(), self.onSegmentChosen, self.onUseChosen
         )
         self.result = ResultSection(self.ui, self.onAccepted, self.onUndone)
         self.preview = PreviewTimer(
@@ -165,28 +166,15 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self._parameterNode.trusted = [key for key, role in roles.items() if role.origin == "trusted"]
 
     def castInput(self) -> dict[str, Role]:
-        """Who plays what in the input; empty if that cannot be said."""
-        parameters = self._parameterNode
+        """Who plays what in the input; empty if that cannot be said, with a note that says why."""
+        parameters, self._castProblem = self._parameterNode, ""
         try:
-            return cast(
-                parameters.inputSegmentation,
-                self.knownStructures(),
-                self.vocabulary,
-                parameters.convention or None,
-                parameters.segments,
-            )
+            keys = known_structures(parameters.weights or None)
+            node, convention = parameters.inputSegmentation, parameters.convention or None
+            return cast(node, keys, self.vocabulary, convention, parameters.segments)
         except CompletionError as error:
-            self.showStatus(str(error), isError=True)
+            self._castProblem = str(error)
             return {}
-
-    def knownStructures(self) -> tuple[str, ...]:
-        """Keys of the structures that the chosen weights know; of all, if their card cannot be read."""
-        weights = self._parameterNode.weights if self._parameterNode is not None else None
-        try:
-            return known_structures(weights or None)
-        except CompletionError as error:
-            self.showStatus(str(error), isError=True)
-            return self.vocabulary.keys
 
     def updatePanel(self) -> None:
         """Bring tables and buttons in line with the parameters and the scene."""
@@ -195,6 +183,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         result = parameters.resultSegmentation if parameters is not None else None
         self.observeSegmentations({n.GetSegmentation() for n in (node, result) if n is not None})
         self._roles = self.castInput() if node is not None else {}
+        self.structures.setKeys(list(self._roles) or known_structures())
         segments = segments_of(node) if node is not None else []
         trusted = list(parameters.trusted) if parameters is not None else []
         leftOut = list(parameters.leftOut) if parameters is not None else []
@@ -221,9 +210,9 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
     def showNotes(self) -> None:
         """Say in words what is unclear about the input."""
         unclear = [role for role in self._roles.values() if role.ambiguous]
-        notes = [f"{self.vocabulary[role.key].name}: {role.reason}." for role in unclear]
+        notes = [f"{self.vocabulary[role.key].name}: {role.reason}." for role in unclear] or [self._castProblem]
         self.ui.notesLabel.text = "\n".join(notes)
-        self.ui.notesLabel.visible = bool(notes)
+        self.ui.notesLabel.visible = any(notes)
 
     def showChoice(self, combo: qt.QComboBox, data: str) -> None:
         wasBlocked = combo.blockSignals(True)

@@ -34,20 +34,29 @@ class StructuresTable:
     ) -> None:
         self._table = table
         self._vocabulary = vocabulary
-        self._keys = list(keys)
+        self._onSegmentChosen, self._onUseChosen = onSegmentChosen, onUseChosen
+        self._keys: list[str] = []
         self._items: dict[str, qt.QTableWidgetItem] = {}
         self._segments: dict[str, qt.QComboBox] = {}
         self._uses: dict[str, qt.QComboBox] = {}
         table.setColumnCount(3)
         table.setHorizontalHeaderLabels([_("Structure"), _("Segment"), _("Use")])
-        table.setRowCount(len(self._keys))
-        for row, key in enumerate(self._keys):
-            self._addRow(row, key, onSegmentChosen, onUseChosen)
         header = table.horizontalHeader()
         header.setSectionResizeMode(_NAME, qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(_SEGMENT, qt.QHeaderView.Stretch)
         header.setSectionResizeMode(_USE, qt.QHeaderView.ResizeToContents)
-        fitHeight(table)
+        self.setKeys(keys)
+
+    def setKeys(self, keys: Sequence[str]) -> None:
+        """Have a row for each of these structures: other weights may know others."""
+        if list(keys) == self._keys:
+            return
+        self._keys = list(keys)
+        self._table.setRowCount(0)
+        self._table.setRowCount(len(self._keys))
+        for row, key in enumerate(self._keys):
+            self._addRow(row, key)
+        fitHeight(self._table)
 
     def show(
         self,
@@ -82,13 +91,7 @@ class StructuresTable:
         """What the row says of its structure."""
         return self._items[key].text()
 
-    def _addRow(
-        self,
-        row: int,
-        key: str,
-        onSegmentChosen: Callable[[str, str], None],
-        onUseChosen: Callable[[str, str], None],
-    ) -> None:
+    def _addRow(self, row: int, key: str) -> None:
         item = qt.QTableWidgetItem()
         item.setIcon(colorIcon(self._vocabulary[key].color))
         item.setFlags(qt.Qt.ItemIsEnabled)
@@ -101,8 +104,8 @@ class StructuresTable:
         use.setToolTip(
             _("Trust: stays voxel for voxel and guides the rest. Infer: is made anew. Leave out: not in the result.")
         )
-        segment.connect("currentIndexChanged(int)", lambda index: onSegmentChosen(key, segment.itemData(index)))
-        use.connect("currentIndexChanged(int)", lambda index: onUseChosen(key, use.itemData(index)))
+        segment.connect("currentIndexChanged(int)", lambda index: self._onSegmentChosen(key, segment.itemData(index)))
+        use.connect("currentIndexChanged(int)", lambda index: self._onUseChosen(key, use.itemData(index)))
         self._table.setCellWidget(row, _SEGMENT, segment)
         self._table.setCellWidget(row, _USE, use)
         self._items[key], self._segments[key], self._uses[key] = item, segment, use

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 import unittest
+from pathlib import Path
 
 import numpy as np
 import slicer
@@ -135,6 +138,39 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         note = self.ui.notesLabel.text
         assert note.startswith("Right ventricle: ")
         assert "its terminology says Right ventricle, its name says Left ventricle" in note
+
+    def test_labels_without_names_ask_for_a_convention_that_can_be_chosen(self) -> None:
+        labels = np.zeros((8, 8, 8), np.int16)
+        labels[1:7:2, 2:6, 2:6] = np.array([205, 420, 999])[:, None, None]
+        volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Labels")
+        slicer.util.updateVolumeFromArray(volume, labels)
+        heart = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Heart")
+        slicer.modules.segmentations.logic().ImportLabelmapToSegmentationNode(volume, heart)
+        for segmentId in heart.GetSegmentation().GetSegmentIDs():
+            segment = heart.GetSegmentation().GetSegment(segmentId)
+            segment.SetName(f"Segment_{segment.GetLabelValue()}")
+        self.ui.inputSelector.setCurrentNode(heart)
+        assert "No known label convention holds the label values" in self.ui.notesLabel.text
+        assert not self.ui.trustAllButton.enabled
+        choose(self.ui.conventionComboBox, "mmwhs")
+        assert self.ui.notesLabel.text == ""
+        self.ui.trustAllButton.click()
+        assert set(self.widget._parameterNode.trusted) == {"myocardium", "left_atrium"}
+
+    def test_weights_of_one_s_own_say_which_structures_there_are(self) -> None:
+        self.ui.inputSelector.setCurrentNode(loadHeart())
+        with tempfile.TemporaryDirectory() as folder:
+            weights = Path(folder) / "two.safetensors"
+            card = {"architecture": {"structures": ["left_ventricle", "superior_vena_cava"]}}
+            weights.with_suffix(".json").write_text(json.dumps(card), encoding="utf-8")
+            self.ui.weightsPathLineEdit.currentPath = str(weights)
+            assert self.ui.structuresTable.rowCount == 2
+            assert self.widget.structures.text("superior_vena_cava") == "Superior vena cava"
+        self.ui.weightsPathLineEdit.currentPath = str(weights) + "x"
+        assert "model card beside the weights is missing" in self.ui.notesLabel.text
+        self.ui.weightsPathLineEdit.currentPath = ""
+        assert self.ui.structuresTable.rowCount == 10
+        assert self.ui.notesLabel.text == ""
 
     def test_a_second_completion_after_editing_uses_what_was_accepted(self) -> None:
         heart = loadHeart()
