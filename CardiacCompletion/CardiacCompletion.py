@@ -359,6 +359,9 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.startWithInput(result)
 
     def onUndone(self) -> None:
+        result = self._parameterNode.resultSegmentation
+        if result is not None and result.GetScene() is None:
+            self._parameterNode.resultSegmentation = None
         if self._parameterNode.inputSegmentation is not None:
             self._parameterNode.inputSegmentation.SetDisplayVisibility(True)
         self.showStatus(_("The completion was taken back."))

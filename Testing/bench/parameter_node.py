@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import qt
 import slicer
@@ -37,6 +38,24 @@ class Choice:
             raise ValueError(f"Value {value!r} is not one of {self.choices}")
 
 
+class StoredList(Sequence):
+    """A stored list as it is read: like Slicer's, no ``list``, and it cannot be added to. Assign a whole new one."""
+
+    def __init__(self, values: list) -> None:
+        self._values = values
+
+    def __getitem__(self, index: int) -> object:
+        return self._values[index]
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __eq__(self, other: object) -> bool:
+        return self._values == (other._values if isinstance(other, StoredList) else other)
+
+    __hash__ = None
+
+
 class _Parameter:
     """One named value of one type in a vtkMRMLScriptedModuleNode."""
 
@@ -59,7 +78,8 @@ class _Parameter:
     def read(self, node: slicer.vtkMRMLScriptedModuleNode) -> object:
         if self.isNode:
             return node.GetNodeReference(self.name)
-        return json.loads(node.GetParameter(self.name)) if self.isIn(node) else self.default
+        value = json.loads(node.GetParameter(self.name)) if self.isIn(node) else self.default
+        return {list: StoredList, dict: MappingProxyType}.get(self._plain, lambda plain: plain)(value)
 
     def write(self, node: slicer.vtkMRMLScriptedModuleNode, value: object) -> None:
         if self.isNode:
@@ -67,6 +87,8 @@ class _Parameter:
                 raise TypeError(f"{self.name} takes a {self.kind.__name__}, not {value!r}")
             node.SetNodeReferenceID(self.name, value.GetID() if value else None)
             return
+        if isinstance(value, StoredList | MappingProxyType):
+            value = self._plain(value)
         if not isinstance(value, self._plain) and not (self._plain is float and isinstance(value, int)):
             raise TypeError(f"{self.name} takes {self._plain.__name__}, not {value!r}")
         for validator in self.validators:
