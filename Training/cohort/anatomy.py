@@ -26,7 +26,7 @@ BUILT_FROM: dict[str, frozenset[str]] = {
     "left_ventricle": frozenset({"attitude", "left_ventricle"}),
     "aorta": frozenset({"attitude", "left_ventricle", "aorta"}),
     "myocardium": frozenset({"attitude", "left_ventricle"}),
-    "pulmonary_artery": frozenset({"attitude", "right_ventricle", "pulmonary_artery"}),
+    "pulmonary_artery": _VALVES | {"aorta", "pulmonary_artery"},
     "right_ventricle": frozenset({"attitude", "right_ventricle"}),
     "left_atrium": frozenset({"attitude", "left_ventricle", "left_atrium"}),
     "right_atrium": frozenset({"attitude", "right_ventricle", "right_atrium"}),
@@ -74,7 +74,7 @@ class Anatomy:
 
     @cached_property
     def pulmonary_artery(self) -> PulmonaryArtery:
-        return PulmonaryArtery(self.landmarks)
+        return PulmonaryArtery(self.landmarks, self.aorta)
 
     @cached_property
     def pulmonary_veins(self) -> PulmonaryVeins:

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import ndimage
 
-from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
+from CardiacCompletionLib.anatomy.vocabulary import Structure, load_vocabulary
 from Training.cohort.anatomy import BUILT_FROM, Anatomy
 from Training.cohort.curves import Branches, Tube, Vessel
 from Training.cohort.fields import FAR, Solid, apart
 from Training.cohort.grid import Box, Grid
 
+_EVERYWHERE = np.ones((3, 3, 3))  # voxels touch at faces, edges and corners
 _ARTERIES = {"aorta": 2.0, "pulmonary_artery": 2.0}
 
 # In the order of painting: from what, and by how many mm, a structure keeps away; 0 where the two touch.
@@ -100,15 +101,19 @@ class Composition:
         part = self.labels[box]
         part[(field < 0) & ~np.isin(part, [self._label_of[other] for other in but])] = self._label_of[key]
 
-    def keep_pieces(self, key: str, pieces: int) -> None:
-        """Keep a structure's largest connected pieces; crumbs that a neighbour has cut off go back to background."""
-        label = self._label_of[key]
-        part = self.labels[self._fields[key][0]]
-        found, count = ndimage.label(part == label, structure=np.ones((3, 3, 3)))
-        if count <= pieces:
+    def keep_pieces(self, structure: Structure) -> None:
+        """Keep a structure's largest connected pieces; crumbs that a neighbour has cut off go back to background.
+
+        A piece that still hangs on what the structure comes from, the first it touches in a body, goes before others.
+        """
+        part = self.labels[self._fields[structure.key][0]]
+        found, count = ndimage.label(part == structure.label, structure=_EVERYWHERE)
+        if count <= structure.pieces:
             return
+        origin = ndimage.binary_dilation(part == self._label_of[structure.touches[0]], structure=_EVERYWHERE)
         sizes = np.bincount(found.ravel())[1:]
-        crumbs = np.argsort(sizes, kind="stable")[:-pieces] + 1
+        hangs = np.isin(np.arange(1, count + 1), found[origin])
+        crumbs = np.lexsort((sizes, hangs))[: -structure.pieces] + 1
         part[np.isin(found, crumbs)] = 0
 
 
@@ -127,7 +132,7 @@ def compose(anatomy: Anatomy, grid: Grid) -> np.ndarray:
     heart.wall("left_atrium_wall", "left_atrium", f["la_wall"])
     heart.overlay("coronary_arteries", but=["aorta"])
     for structure in load_vocabulary():
-        heart.keep_pieces(structure.key, structure.pieces)
+        heart.keep_pieces(structure)
     return heart.labels
 
 

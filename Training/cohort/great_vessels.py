@@ -58,6 +58,15 @@ class Aorta(Vessel):
         radii += [f["arch_radius"], f["descending_radius"], f["descending_radius"]]
         return swept(points, radii, cut_start=True, cut_end=True)
 
+    def pushed_aside(self, point: np.ndarray, reach: float, away: np.ndarray) -> np.ndarray:
+        """A point [3] of a neighbour, moved along a direction [3] until `reach` mm lie between it and the aorta."""
+        for _ in range(12):
+            gap = float(np.min(np.linalg.norm(self.trunk.curve - point, axis=1) - self.trunk.radii)) - reach
+            if gap >= 0:
+                break
+            point = point - 0.7 * min(gap, -0.5) * away
+        return point
+
     @cached_property
     def tubes(self) -> list[Tube]:
         """Course and sinuses."""
@@ -71,18 +80,24 @@ class PulmonaryArtery(Vessel):
     """Trunk from the right ventricle, in front of and then left of the aorta, and the branches under the arch."""
 
     landmarks: Landmarks
+    aorta: Aorta
     round_over = 4.0
 
     @cached_property
     def bifurcation(self) -> np.ndarray:
         """Where the trunk divides [3]."""
-        return self.landmarks.pulmonary.centre + self.landmarks.factors.triple("trunk")
+        return self._beside_aorta(self.landmarks.pulmonary.centre + self.landmarks.factors.triple("trunk"))
+
+    def _beside_aorta(self, point: np.ndarray) -> np.ndarray:
+        """A point [3] of the trunk's axis, to the left of where a wide or leaning aorta would flatten the trunk."""
+        reach = 0.8 * self.landmarks.factors["trunk_radius"]
+        return self.aorta.pushed_aside(point, reach, np.array([-0.98, 0.2, 0.0]))
 
     @cached_property
     def trunk(self) -> Tube:
         """From the valve ring to the bifurcation."""
         ring, radius = self.landmarks.pulmonary, self.landmarks.factors["trunk_radius"]
-        points = [ring.centre, ring.centre + 15.0 * ring.normal, self.bifurcation]
+        points = [ring.centre, self._beside_aorta(ring.centre + 15.0 * ring.normal), self.bifurcation]
         return swept(points, [ring.radius, radius, 0.95 * radius], cut_start=True)
 
     @cached_property

@@ -105,19 +105,9 @@ class SuperiorVenaCava(Vessel):
         start = on_surface(self.atrium.body, (0.0, -0.15, 1.0), 0.6)
         rise = 12.0 + f["svc_length"]
         points = [start, start + np.array([2.0, -2.0, 0.45 * rise]), start + np.array([2.0, f["svc_back"] - 2.0, rise])]
-        points[1:] = [self._beside_aorta(point, f["svc_radius"] + 3.0) for point in points[1:]]
+        away, reach = np.array([0.9, -0.44, 0.0]), f["svc_radius"] + 3.0
+        points[1:] = [self.aorta.pushed_aside(point, reach, away) for point in points[1:]]
         return [swept(points, [1.15 * f["svc_radius"], f["svc_radius"], 0.95 * f["svc_radius"]], cut_end=True)]
-
-    def _beside_aorta(self, point: np.ndarray, reach: float) -> np.ndarray:
-        """A point [3], moved level to the right and back until `reach` mm lie between it and the aorta."""
-        away = np.array([0.9, -0.44, 0.0])
-        curve, radii = self.aorta.trunk.curve, self.aorta.trunk.radii
-        for _ in range(12):
-            gap = float(np.min(np.linalg.norm(curve - point, axis=1) - radii)) - reach
-            if gap >= 0:
-                break
-            point = point - 0.7 * min(gap, -0.5) * away
-        return point
 
 
 @dataclass(frozen=True)
