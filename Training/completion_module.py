@@ -17,7 +17,8 @@ class CompletionModule(lightning.LightningModule):
     """Masked, weighted L1 on signed distances.
 
     A structure that a heart's data set never labelled counts nothing, whatever the network says there. A query counts
-    most near the surface in question: weight 0.05 + exp(-|d| / near).
+    most near the surface in question: weight 0.05 + exp(-|d| / near), for given structures a share of it: they are
+    there already. Beyond the band only too small a distance is an error, for there nobody asks how far exactly.
     """
 
     def __init__(self, network: HeartAutoEncoder, settings: Settings, unit: float) -> None:
@@ -45,10 +46,12 @@ class CompletionModule(lightning.LightningModule):
     def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Mean weighted error in mm over all known structures, and over the ones to be inferred."""
         said = self._forward(batch["points"], batch["given"], batch["queries"], (batch["centroids"], batch["spreads"]))
-        error = (said - batch["distances"]).abs() * self._unit
-        weight = 0.05 + torch.exp(-batch["distances"].abs() * self._unit / self._settings.near)
-        weight = weight * batch["known"][..., None]
+        said, true = said * self._unit, batch["distances"] * self._unit
+        short = (self._settings.band - said * true.sign()).relu()
+        error = torch.where(true.abs() > self._settings.band, short, (said - true).abs())
+        weight = (0.05 + torch.exp(-true.abs() / self._settings.near)) * batch["known"][..., None]
         hidden = weight * ~batch["given"][..., None]
+        weight = hidden + self._settings.given_share * weight * batch["given"][..., None]
         return (error * weight).sum() / weight.sum(), (error * hidden).sum().detach() / hidden.sum().clamp(min=1e-6)
 
     def configure_optimizers(self) -> dict:

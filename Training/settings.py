@@ -29,6 +29,8 @@ class Settings:
         warmup: steps until the peak.
         weight_decay: of AdamW.
         near: mm; a query's weight falls with its distance from the surface on this length.
+        band: mm; how far from a surface its distance is learnt.
+        given_share: weight of given structures against hidden ones.
         averaging: decay of the exponential moving average of the weights.
         checkpoint_every: steps between checkpoints; a kill loses at most so many.
         precision: Lightning's name of it, e.g. ``bf16-mixed``.
@@ -51,6 +53,8 @@ class Settings:
     warmup: int
     weight_decay: float
     near: float
+    band: float
+    given_share: float
     averaging: float
     checkpoint_every: int
     precision: str
