@@ -11,7 +11,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.mrml.preview import CompletionPreview
 from CardiacCompletionLib.mrml.scene_completion import CompletionOptions
 
-_PAUSE_MS, _INTERVAL_MS = 200, 50
+_PAUSE_MS, _INTERVAL_MS = 100, 30
 
 
 class PreviewTimer:
