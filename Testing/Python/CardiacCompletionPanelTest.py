@@ -198,6 +198,24 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         names = [again.GetSegmentation().GetSegment(i).GetName() for i in again.GetSegmentation().GetSegmentIDs()]
         assert len(names) == len(set(names))
 
+    def test_the_reference_volume_is_the_one_the_result_refers_to(self) -> None:
+        volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
+        self.ui.inputSelector.setCurrentNode(loadHeart())
+        self.ui.volumeSelector.setCurrentNode(volume)
+        trust(self.widget, VENTRICLES)
+        result = completeByButton(self.widget)
+        role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
+        assert result.GetNodeReference(role) is volume
+
+    def test_advanced_choices_are_parameters_within_their_limits(self) -> None:
+        parameters = self.widget._parameterNode
+        self.ui.spacingSpinBox.value = 2.5
+        self.ui.deviceComboBox.setCurrentIndex(self.ui.deviceComboBox.findText("cpu"))
+        choose(self.ui.conventionComboBox, "mmwhs")
+        assert (parameters.spacing, parameters.device, parameters.convention) == (2.5, "cpu", "mmwhs")
+        self.ui.spacingSpinBox.value = 0.01
+        assert parameters.spacing == 0.3
+
     def test_undo_is_one_step_for_a_new_segmentation(self) -> None:
         heart = loadHeart()
         self.ui.inputSelector.setCurrentNode(heart)
