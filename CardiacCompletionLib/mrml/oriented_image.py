@@ -82,12 +82,13 @@ class VoxelGrid:
         return image
 
 
-def common_grid(images: Sequence[slicer.vtkOrientedImageData], reference: VoxelGrid | None) -> VoxelGrid:
-    """One box on one lattice that holds all images: the reference's, if the first image lies on its lattice."""
+def common_grid(images: Sequence[slicer.vtkOrientedImageData], references: Sequence[VoxelGrid]) -> VoxelGrid:
+    """One box on one lattice that holds all images: the first reference's on whose lattice the first image lies."""
     boxes = [VoxelGrid.of_image(image) for image in images if not _is_empty(image)]
     if not boxes:
-        return reference or VoxelGrid(np.eye(4), (0, 0, 0), (1, 1, 1))
-    seen = reference is not None and boxes[0].on_lattice_of(reference) is not None
+        return next(iter(references), VoxelGrid(np.eye(4), (0, 0, 0), (1, 1, 1)))
+    reference = next((grid for grid in references if boxes[0].on_lattice_of(grid) is not None), None)
+    seen = reference is not None
     main = reference if seen else boxes[0]
     extents = [main.extent] if seen else []
     for image, box in zip((image for image in images if not _is_empty(image)), boxes, strict=True):
@@ -125,17 +126,25 @@ def labelmap_image(mask: np.ndarray, grid: VoxelGrid) -> slicer.vtkOrientedImage
 
 def reference_grid(segmentation: slicer.vtkSegmentation) -> VoxelGrid | None:
     """The segmentation's reference image geometry, if it has one."""
-    text = segmentation.GetConversionParameter(_GEOMETRY)
+    return grid_from_text(segmentation.GetConversionParameter(_GEOMETRY))
+
+
+def set_reference_grid(segmentation: slicer.vtkSegmentation, grid: VoxelGrid) -> None:
+    """Make a grid the segmentation's reference image geometry."""
+    segmentation.SetConversionParameter(_GEOMETRY, text_from_grid(grid))
+
+
+def grid_from_text(text: str | None) -> VoxelGrid | None:
+    """A grid in the form in which Slicer stores image geometries; None if there is none."""
     image = slicer.vtkOrientedImageData()
     if not text or not slicer.vtkSegmentationConverter.DeserializeImageGeometry(text, image, False):
         return None
     return None if _is_empty(image) else VoxelGrid.of_image(image)
 
 
-def set_reference_grid(segmentation: slicer.vtkSegmentation, grid: VoxelGrid) -> None:
-    """Make a grid the segmentation's reference image geometry."""
-    text = slicer.vtkSegmentationConverter.SerializeImageGeometry(grid.image())
-    segmentation.SetConversionParameter(_GEOMETRY, text)
+def text_from_grid(grid: VoxelGrid) -> str:
+    """The inverse of :func:`grid_from_text`."""
+    return slicer.vtkSegmentationConverter.SerializeImageGeometry(grid.image())
 
 
 def grid_around_surfaces(segmentation: slicer.vtkSegmentation) -> VoxelGrid:

@@ -7,13 +7,13 @@ from collections.abc import Collection
 import numpy as np
 import slicer
 
-from CardiacCompletionLib.anatomy.terminology import entry_of
+from CardiacCompletionLib.anatomy.terminology import ORIGIN_TAG, entry_of
 from CardiacCompletionLib.anatomy.vocabulary import Structure, Vocabulary
 from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.region import Region
-from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, labelmap_image, set_reference_grid
-from CardiacCompletionLib.mrml.segmentation_reading import LABELMAP, ORIGIN_TAG, ReadHeart, origin_of
+from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, labelmap_image, set_reference_grid, text_from_grid
+from CardiacCompletionLib.mrml.segmentation_reading import LABELMAP, SEEN_ATTRIBUTE, ReadHeart, origin_of, seen_grid
 
 _REFERENCE_ROLE = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
 _INFERRED_OPACITY_3D = 0.55
@@ -79,7 +79,7 @@ def write_result(
         for key in result.inferred:
             if key not in left_out:
                 add_inferred(output, vocabulary[key], result.heart.regions[key], grid)
-        _set_reference(output, node, grid)
+        _set_geometry(output, node, grid)
     finally:
         output.EndModify(wasModified)
 
@@ -144,9 +144,13 @@ def result_grid(result: CompletionResult, read: ReadHeart) -> VoxelGrid:
     return read.grid.boxed(np.round(moved).astype(int), result.heart.shape)
 
 
-def _set_reference(
+def _set_geometry(
     output: slicer.vtkMRMLSegmentationNode, node: slicer.vtkMRMLSegmentationNode, grid: VoxelGrid
 ) -> None:
+    seen = seen_grid(node)
+    if seen is not None:
+        # A structure that the scan cut off must not look whole to the next completion, just because the grid has grown.
+        output.SetAttribute(SEEN_ATTRIBUTE, text_from_grid(seen))
     if output is not node:
         # DICOM export needs to know the image; the geometry itself is larger than the image where the heart is.
         output.SetNodeReferenceID(_REFERENCE_ROLE, node.GetNodeReferenceID(_REFERENCE_ROLE))

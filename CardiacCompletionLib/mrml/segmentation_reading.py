@@ -11,19 +11,21 @@ import vtk
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.identification import Segment
+from CardiacCompletionLib.anatomy.terminology import ORIGIN_TAG
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.mrml.oriented_image import (
     VoxelGrid,
     common_grid,
     grid_around_surfaces,
+    grid_from_text,
     mask_on_grid,
     reference_grid,
     set_reference_grid,
 )
 
+SEEN_ATTRIBUTE = "CardiacCompletion.SeenGeometry"
 LABELMAP = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
-ORIGIN_TAG = "CardiacCompletion.Origin"
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,9 @@ def segments_of(node: slicer.vtkMRMLSegmentationNode) -> list[Segment]:
 def read_heart(node: slicer.vtkMRMLSegmentationNode, segment_ids: Mapping[str, str]) -> ReadHeart:
     """Read the segments that play the named structures; the node is not changed.
 
-    The grid is the node's reference geometry where the segments lie on it (what is beyond it was never seen), else
-    their common extent with an empty margin. Segments on another grid are resampled to the first one's, nearest
-    neighbour; segments that only have surfaces are voxelised.
+    The grid is what the scan showed (:func:`seen_grid`) where the segments lie on it, since what is beyond was never
+    seen; else their common extent with an empty margin. Segments on another grid are resampled to the first one's,
+    nearest neighbour; segments that only have surfaces are voxelised.
 
     Args:
         segment_ids: structure key -> segment ID.
@@ -65,9 +67,8 @@ def read_heart(node: slicer.vtkMRMLSegmentationNode, segment_ids: Mapping[str, s
     to_world = world_from_node(node)
     copies = _labelmap_copies(node, segment_ids.values())
     images = {ID: copies.GetSegment(ID).GetRepresentation(LABELMAP) for ID in segment_ids.values()}
-    grid = common_grid(
-        [image for image in images.values() if image is not None], reference_grid(node.GetSegmentation())
-    )
+    references = [grid for grid in (seen_grid(node), reference_grid(node.GetSegmentation())) if grid is not None]
+    grid = common_grid([image for image in images.values() if image is not None], references)
     regions = {}
     for key, ID in segment_ids.items():
         if images[ID] is not None:
@@ -76,6 +77,14 @@ def read_heart(node: slicer.vtkMRMLSegmentationNode, segment_ids: Mapping[str, s
                 regions[key] = region
     heart = Heart(regions, grid.shape, to_world @ grid.ijk_to_space)
     return ReadHeart(heart, grid, copies, dict(segment_ids))
+
+
+def seen_grid(node: slicer.vtkMRMLSegmentationNode) -> VoxelGrid | None:
+    """What the scan showed, in the node's own coordinates; None if nothing says so.
+
+    A completion makes a segmentation's reference geometry larger than that, and remembers the scan's own.
+    """
+    return grid_from_text(node.GetAttribute(SEEN_ATTRIBUTE)) or reference_grid(node.GetSegmentation())
 
 
 def world_from_node(node: slicer.vtkMRMLTransformableNode) -> np.ndarray:

@@ -8,10 +8,10 @@ import numpy as np
 import slicer
 import vtk
 
-from CardiacCompletionLib.anatomy.terminology import structure_of
+from CardiacCompletionLib.anatomy.terminology import ORIGIN_TAG, structure_of
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.files.reading import read_segmentation
-from CardiacCompletionLib.files.writing import ORIGIN_TAG, write_heart
+from CardiacCompletionLib.files.writing import write_heart
 from CardiacCompletionLib.mrml.segmentation_reading import read_heart, segments_of
 from Testing.files.test_files import heart, same
 
