@@ -10,6 +10,8 @@ from CardiacCompletionLib.anatomy.vocabulary import Code, Structure, Vocabulary
 
 CONTEXT = "Segmentation category and type - CardiacCompletion"
 CATEGORY = Code("SCT", "123037004", "Anatomical Structure")
+# Segment tag that says ``trusted`` or ``inferred`` of a completed heart, in files and in the scene.
+ORIGIN_TAG = "CardiacCompletion.Origin"
 _ANATOMIC_CONTEXT = "Anatomic codes - DICOM master list"
 
 

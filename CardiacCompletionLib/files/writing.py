@@ -10,13 +10,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from CardiacCompletionLib.anatomy.heart import Heart
-from CardiacCompletionLib.anatomy.terminology import entry_of
+from CardiacCompletionLib.anatomy.terminology import ORIGIN_TAG, entry_of
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.label_map_file import image_from_label_map, write_image, write_label_map
 from CardiacCompletionLib.geometry.label_map import LabelMap
 
-ORIGIN_TAG = "CardiacCompletion.Origin"
 ENDINGS = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".mha")
 
 
