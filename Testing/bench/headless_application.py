@@ -39,9 +39,6 @@ class ModuleManager:
     def module(self, name: str) -> object | None:
         return self._modules.get(name)
 
-    def modulesNames(self) -> list[str]:
-        return list(self._modules)
-
 
 class StartupEnvironment:
     """The environment variables Slicer was started with: here, those of this process."""
@@ -57,11 +54,8 @@ class HeadlessApplication:
     """``slicer.app`` without a window, in testing mode: confirmations are accepted, messages are logged."""
 
     applicationName = "Slicer"
-    # The Slicer release whose core libraries the wheel holds.
-    majorVersion, minorVersion = 5, 12
 
     def __init__(self, scene: slicer.vtkMRMLScene, applicationLogic: slicer.vtkSlicerApplicationLogic) -> None:
-        self._scene = scene
         self._applicationLogic = applicationLogic
         self._coreIOManager = CoreIOManager(scene)
         self._moduleManager = ModuleManager()
@@ -78,14 +72,8 @@ class HeadlessApplication:
     def coreIOManager(self) -> CoreIOManager:
         return self._coreIOManager
 
-    def ioManager(self) -> CoreIOManager:
-        return self._coreIOManager
-
     def moduleManager(self) -> ModuleManager:
         return self._moduleManager
-
-    def mrmlScene(self) -> slicer.vtkMRMLScene:
-        return self._scene
 
     def layoutManager(self) -> None:
         """None, as in Slicer started with ``--no-main-window``."""
@@ -112,9 +100,3 @@ class HeadlessApplication:
         """Let Qt work off its events, where the bench runs with Qt."""
         if "qt" in sys.modules:
             sys.modules["qt"].QApplication.processEvents()
-
-    def pauseRender(self) -> None:
-        """Nothing to do: views are rendered when a picture is asked for."""
-
-    def resumeRender(self) -> None:
-        """Nothing to do: see pauseRender."""
