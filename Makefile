@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: demo test lint sample clean
+.PHONY: demo test lint sample screenshots clean
 
 demo: .venv/ready
 	$(RUN) -m Testing.demo $(if $(REAL),--real "$(REAL)" --trusted "$(TRUSTED)")
@@ -13,6 +13,10 @@ test: .venv/ready
 lint: .venv/ready
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+
+# The pictures that README and tutorial show.
+screenshots: .venv/ready
+	$(RUN) -m Testing.bench.screenshots
 
 # The bundled sample heart, made anew from the cohort's generator.
 sample: .venv/ready
