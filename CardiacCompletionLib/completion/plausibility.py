@@ -14,7 +14,8 @@ from CardiacCompletionLib.geometry.frame import HeartFrame, Moments, Reference
 # How far the frame's scale may be from the cohort's mean: a child's heart passes, a wrong unit does not.
 _SCALE_RANGE = (0.4, 2.0)
 # A structure's own size against the typical one: less is a fragment or a slip of the brush, not a structure.
-_SIZE_RANGE = (0.25, 3.0)
+_SIZE_RANGE = 0.25
+_FEW_VOXELS = 100
 _FLIPS = {
     "left to right": np.diag([-1.0, 1.0, 1.0]),
     "front to back": np.diag([1.0, -1.0, 1.0]),
@@ -26,6 +27,8 @@ _FLIPS = {
 # A flip is believed when the structures lie this much better in it, and badly enough as they are (frame units).
 _FLIP_GAIN = 0.5
 _FLIP_MISFIT = 0.2
+# Centroids closer together than this say nothing of the heart's attitude: a cavity and its own muscle (frame units).
+_TELLING_SPREAD = 0.15
 
 
 def refuse_implausible(
@@ -40,10 +43,17 @@ def refuse_implausible(
     Raises:
         CompletionError: for fragments, wrong units, and flipped or turned hearts, naming what looks wrong.
     """
+    flip = _likelier_flip(moments, reference)
+    if flip is not None:
+        raise CompletionError(
+            f"This heart looks {'mirrored ' if flip in _MIRRORS else ''}{flip}: check the image orientation and that "
+            "left and right structures are not swapped."
+        )
     ratio = frame.scale / reference.scale
     for key, moment in moments.items():
         typical = reference.places[key].size * reference.scale
-        if moment.size < _SIZE_RANGE[0] * typical and ratio > _SCALE_RANGE[0]:
+        few = heart.regions[key].mask.sum() < _FEW_VOXELS
+        if moment.size < _SIZE_RANGE * typical and (few or ratio > _SCALE_RANGE[0]):
             raise CompletionError(
                 f"{vocabulary[key].name} is only {heart.volume_ml(key):.2g} ml, too little to complete a heart from: "
                 "check the segment, or do not trust it."
@@ -52,23 +62,19 @@ def refuse_implausible(
         raise CompletionError(
             f"This heart is {ratio:.2g} times the usual size: check that the voxel spacing is in millimetres."
         )
-    flip = _likelier_flip(moments, reference)
-    if flip is not None:
-        raise CompletionError(
-            f"This heart looks {'mirrored ' if flip in _MIRRORS else ''}{flip}: check the image orientation and that "
-            "left and right structures are not swapped."
-        )
 
 
 _MIRRORS = ("left to right", "front to back")
 
 
 def _likelier_flip(moments: Mapping[str, Moments], reference: Reference) -> str | None:
-    if len(moments) < 2:
+    keys = [key for key in moments if reference.places[key].anchor]
+    if len(keys) < 2:
         return None
-    keys = list(moments)
     found = np.array([moments[key].centroid for key in keys])
     usual = np.array([reference.places[key].centroid for key in keys])
+    if np.sqrt(usual.var(axis=0).sum()) < _TELLING_SPREAD:
+        return None
     as_it_is = _misfit(found, usual)
     misfits = {name: _misfit(found @ flip, usual) for name, flip in _FLIPS.items()}
     best = min(misfits, key=misfits.get)

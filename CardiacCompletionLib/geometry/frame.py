@@ -159,7 +159,8 @@ class _Target:
         shared = self.centroid_weight @ (offset_there * offset_here).sum(axis=1)
         shared += self.spread_weight @ (size_there * size_here)
         own = self.centroid_weight @ (offset_there**2).sum(axis=1) + self.spread_weight @ size_there**2
-        scale = float(shared / own)
+        # Of a mirrored heart nothing fits; the least scale keeps the frame a frame, for others to refuse.
+        scale = max(float(shared / own), 1e-3)
         return here - scale * there, scale
 
     def turn(self, centroids: np.ndarray, spreads: np.ndarray, rotation: np.ndarray) -> np.ndarray:

@@ -82,6 +82,17 @@ def test_a_mirrored_or_turned_heart_is_refused(
         completer.complete(wrong, (*TRUSTED, "left_atrium", "right_atrium"))
 
 
+@pytest.mark.parametrize("axis", [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
+def test_a_heart_that_lies_unusually_is_not_taken_for_a_flipped_one(
+    completer: HeartCompleter, sample: Heart, axis: tuple[int, int, int]
+) -> None:
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_rotvec(np.radians(35.0) * np.array(axis)).as_matrix()
+    turned = Heart(sample.regions, sample.shape, turn @ sample.ijk_to_ras)
+    for trusted in (("myocardium", "left_ventricle"), (*TRUSTED, "left_atrium", "right_atrium")):
+        assert "aorta" in completer.complete(turned, trusted, spacing=4.0).inferred
+
+
 @pytest.mark.parametrize("unit", [0.001, 0.1, 10.0])
 def test_a_heart_in_other_units_is_refused(completer: HeartCompleter, sample: Heart, unit: float) -> None:
     scaled = Heart(sample.regions, sample.shape, np.diag([unit, unit, unit, 1.0]) @ sample.ijk_to_ras)
