@@ -27,6 +27,9 @@ from CardiacCompletionLib.geometry.label_map import LabelMap
 
 _POOLS = {"LV": "left_ventricle", "RV": "right_ventricle", "LA": "left_atrium", "RA": "right_atrium"}
 _STUBS = {"AO": "aorta", "PA": "pulmonary_artery"}  # tubes, open at their far end
+# A valve's disc is blood: of the chamber whose side it is counted to, so that the two it parts touch.
+_VALVES = {"MV": "left_atrium", "TV": "right_atrium", "AV": "left_ventricle", "PV": "right_ventricle"}
+_SMALLEST = 5000  # voxels (5 ml): a smaller room is not a chamber
 _SPACING = 1.0  # mm, at which surfaces are turned into voxels
 _MARGIN = 6  # voxels of background
 
@@ -79,6 +82,9 @@ class Atlas:
         voxels = np.zeros(closed.shape, dtype=np.uint8)
         for name, pool in self._pools({name: filled[name] for name in _POOLS}, closed).items():
             voxels[pool] = labels[_POOLS[name]]
+        walls = np.any([filled[name] for name in (*_POOLS, *_STUBS)], axis=0)
+        for name in _VALVES.keys() & filled.keys():
+            voxels[filled[name] & ~walls & (voxels == 0)] = labels[_VALVES[name]]
         voxels[filled["LV"] & (voxels == 0)] = labels["myocardium"]
         for (
             name,
@@ -116,13 +122,14 @@ class Atlas:
     @staticmethod
     def _pools(walls: dict[str, np.ndarray], closed: np.ndarray) -> dict[str, np.ndarray]:
         """Each wall's blood pool: the enclosed room that touches it most, grown back to the wall."""
-        near = {name: ndimage.binary_dilation(wall, iterations=4) for name, wall in walls.items()}
-        for thickening in (1, 2, 3):  # thin walls have holes between voxels; thickened ones have not
+        near = {name: ndimage.binary_dilation(wall, iterations=6) for name, wall in walls.items()}
+        for thickening in (1, 2, 3, 4):  # thin walls have holes between voxels; thickened ones have not
             rooms, _ = ndimage.label(~ndimage.binary_dilation(closed, iterations=thickening))
+            small = np.flatnonzero(np.bincount(rooms.ravel()) < _SMALLEST)
             inside = {}
             for name, around in near.items():
                 touching = np.bincount(rooms[around], minlength=int(rooms.max()) + 1)
-                touching[[0, rooms[0, 0, 0]]] = 0
+                touching[[0, rooms[0, 0, 0], *small]] = 0
                 inside[name] = int(touching.argmax())
             if 0 not in inside.values() and len(set(inside.values())) == len(inside):
                 return {
