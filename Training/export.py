@@ -6,6 +6,8 @@ import argparse
 import subprocess
 from pathlib import Path
 
+import torch
+
 from CardiacCompletionLib.model.weights import BUNDLED, save_model
 from CardiacCompletionLib.resources import resource_path
 from Training.run_folder import RunFolder
@@ -19,11 +21,21 @@ LIMITS = [
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="what `fit` wrote")
     parser.add_argument("--out", metavar="FILE.safetensors", help="without it, the weights that ship")
+    parser.add_argument(
+        "--shrink",
+        type=float,
+        default=1.0,
+        help="share of the learnt correction to keep; after a short training, less is more",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     out = Path(arguments.out) if arguments.out else resource_path("Weights") / f"{BUNDLED}.safetensors"
     network, reference, recipe = RunFolder(Path(arguments.run)).trained()
+    with torch.no_grad():
+        for parameter in network.to_outputs[1].parameters():
+            parameter.mul_(arguments.shrink)
+    recipe["shrink"] = arguments.shrink
     facts = {"recipe": recipe, "commit": _commit(), "limits": LIMITS, "licence": "Apache-2.0"}
     save_model(network, reference, facts, out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB after {recipe['steps_done']} steps")

@@ -45,8 +45,9 @@ def run(arguments: argparse.Namespace) -> None:
     lightning.seed_everything(arguments.seed, verbose=False)
     hearts = PreparedHearts(arguments.data, "train", settings.structures)
     folder = RunFolder(Path(arguments.out))
-    reference, network = starting_point(hearts, settings, folder, arguments.init, arguments.threads)
-    folder.write_recipe(recipe(arguments, settings, hearts))
+    earlier = RunFolder(Path(arguments.init)) if arguments.init else None
+    reference, network = starting_point(hearts, settings, folder, earlier, arguments.threads)
+    folder.write_recipe(recipe(arguments, settings, hearts, earlier))
     examples = CompletionExamples(
         hearts,
         reference,
@@ -95,7 +96,7 @@ def _from(first: int, count: int) -> range:
 
 
 def starting_point(
-    hearts: PreparedHearts, settings: Settings, folder: RunFolder, earlier: str | None, workers: int
+    hearts: PreparedHearts, settings: Settings, folder: RunFolder, earlier: RunFolder | None, workers: int
 ) -> tuple[Reference, HeartAutoEncoder]:
     """The reference frame and the network to begin with: an earlier run's, or the aligned mean heart, untrained.
 
@@ -107,7 +108,7 @@ def starting_point(
         reference, mean_heart = folder.read_start()
         network.prior.load_state_dict(mean_heart)
     elif earlier:
-        reference, network = _taken_over(RunFolder(Path(earlier)), settings)
+        reference, network = _taken_over(earlier, settings)
     else:
         reference = _reference(hearts, settings)
         _fill_mean_heart(network, hearts, reference, settings.prior_hearts, workers)
@@ -151,14 +152,16 @@ def _reference(hearts: PreparedHearts, settings: Settings) -> Reference:
     return measure_reference(complete, anchors)
 
 
-def recipe(arguments: argparse.Namespace, settings: Settings, hearts: PreparedHearts) -> dict[str, Any]:
-    """What made the weights, for the model card."""
+def recipe(
+    arguments: argparse.Namespace, settings: Settings, hearts: PreparedHearts, earlier: RunFolder | None
+) -> dict[str, Any]:
+    """What made the weights, for the model card; with the recipe of the run they started from."""
     return {
         "phase": arguments.phase,
         "preset": arguments.preset,
         "seed": arguments.seed,
         "data_sets": hearts.names,
         "hearts": len(hearts.cases),
-        "init": arguments.init,
+        "init": earlier.trained()[2] if earlier else None,
         "settings": asdict(settings),
     }

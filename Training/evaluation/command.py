@@ -56,8 +56,11 @@ def run(arguments: argparse.Namespace) -> None:
         ]
         scores: Scores = defaultdict(list)
         for heart in tqdm(usable, desc=name, unit="heart"):
-            for contestant in contestants:
-                measure(contestant, heart, trusted, arguments.spacing, scores)
+            try:
+                for contestant in contestants:
+                    measure(contestant, heart, trusted, arguments.spacing, scores)
+            except CompletionError as error:
+                print(f"left out: {error}")
         table = as_table(name, trusted, structures, [c.name for c in contestants], scores)
         print(table)
         text += table
