@@ -50,6 +50,16 @@ def test_nothing_overlaps_and_nothing_is_left_between(trusted: Heart) -> None:
     assert count.ravel()[deep].min() == 1
 
 
+@pytest.mark.parametrize("order", [("left_atrium", "aorta"), ("aorta", "left_atrium")])
+def test_where_two_overlap_the_deeper_one_stands(trusted: Heart, order: tuple[str, str]) -> None:
+    offsets = {"left_atrium": (20, 0, 0), "aorta": (34, 0, 0)}
+    whole = compose(trusted, {key: field_of(12, offsets[key]) for key in order}, VOCABULARY)
+    for key, away in (("left_atrium", 24), ("aorta", 30)):
+        ijk = np.linalg.solve(whole.ijk_to_ras, [*np.add(CENTER, (away, 0, 0)), 1.0])[:3].round().astype(int)
+        region = whole.regions[key]
+        assert region.mask[tuple(ijk[::-1] - region.start)]
+
+
 def test_the_grid_grows_by_whole_voxels_to_hold_an_inferred_structure(trusted: Heart) -> None:
     far = field_of(12, (-45, 20, 30))
     whole = compose(trusted, {"aorta": far}, VOCABULARY)

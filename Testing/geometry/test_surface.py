@@ -76,6 +76,9 @@ def test_a_cut_at_the_border_of_the_image_is_not_a_surface() -> None:
     surface = extract_surface(Region.of_mask(mask), mask.shape, np.eye(4))
     assert not (surface.normals[:, 2] < -0.9).any()
     assert (surface.normals[:, 2] > 0.9).any()
+    at_border = surface.points[:, 2] < 0.5
+    assert at_border.any()
+    assert abs(surface.normals[at_border, 2]).max() < 0.05
 
 
 def test_left_stays_left() -> None:
