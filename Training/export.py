@@ -15,6 +15,15 @@ from Training.run_folder import RunFolder
 LIMITS = [
     "For research use only; not a medical device.",
     "Trained on virtual hearts, which are not patients; normal anatomy only, no congenital or operated hearts.",
+    "Coronary arteries are hardly ever inferred; veins, appendage and aortic arch are put at their usual place.",
+]
+# Hearts whose fitted factors centre the virtual population (numbers only; no geometry of theirs is used).
+SOURCES = [
+    "Rodero et al. 2021, PLoS Comput Biol (MaciejPMarciniak/CardiacMeshConstruction)",
+    "Toronto Heart Atlas (tgh-apil/TorontoHeartAtlas), CC BY 4.0",
+    "HuBMAP Human Reference Atlas v1.2, Visible Human Male, CC BY 4.0",
+    "Strocchi et al. 2020, case 01 (ansys/pyansys-heart)",
+    "OpenHeartDevelopers/cemrg.vtkjs.demo",
 ]
 
 
@@ -36,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
         for parameter in network.to_outputs[1].parameters():
             parameter.mul_(arguments.shrink)
     recipe["shrink"] = arguments.shrink
-    facts = {"recipe": recipe, "commit": _commit(), "limits": LIMITS, "licence": "Apache-2.0"}
+    facts = {"recipe": recipe, "commit": _commit(), "limits": LIMITS, "sources": SOURCES, "licence": "Apache-2.0"}
     save_model(network, reference, facts, out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB after {recipe['steps_done']} steps")
 
