@@ -7,7 +7,6 @@ import math
 import lightning
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
@@ -15,10 +14,7 @@ from Training.settings import Settings
 
 
 class CompletionModule(lightning.LightningModule):
-    """Masked, weighted L1 on signed distances, and the cross-entropy of being outside.
-
-    L1 alone is content with a flat field where the answer is uncertain; the cross-entropy of outside = sigmoid(d /
-    softness) cares for the sign, so for where the surface lies.
+    """Masked, weighted L1 on signed distances.
 
     A structure that a heart's data set never labelled counts nothing, whatever the network says there. A query counts
     most near the surface in question: weight 0.05 + exp(-|d| / near), for given structures a share of it: they are
@@ -43,20 +39,16 @@ class CompletionModule(lightning.LightningModule):
                 f"The loss is not a number at step {self.global_step}, hearts {batch['heart'].tolist()}: look at "
                 "these cases; the last good checkpoint is kept."
             )
-        self.log("loss", loss, prog_bar=True)
-        self.log("inferred", inferred, prog_bar=True)
+        self.log("loss_mm", loss, prog_bar=True)
+        self.log("inferred_mm", inferred, prog_bar=True)
         return loss
 
     def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Mean weighted loss over all known structures, and over the ones to be inferred."""
+        """Mean weighted error in mm over all known structures, and over the ones to be inferred."""
         said = self._forward(batch["points"], batch["given"], batch["queries"], (batch["centroids"], batch["spreads"]))
         said, true = said * self._unit, batch["distances"] * self._unit
         short = (self._settings.band - said * true.sign()).relu()
         error = torch.where(true.abs() > self._settings.band, short, (said - true).abs())
-        outside = functional.binary_cross_entropy_with_logits(
-            said / self._settings.softness, (true > 0).to(said.dtype), reduction="none"
-        )
-        error = error + self._settings.occupancy * outside
         weight = (0.05 + torch.exp(-true.abs() / self._settings.near)) * batch["known"][..., None]
         hidden = weight * ~batch["given"][..., None]
         weight = hidden + self._settings.given_share * weight * batch["given"][..., None]

@@ -31,8 +31,6 @@ class Settings:
         near: mm; a query's weight falls with its distance from the surface on this length.
         band: mm; how far from a surface its distance is learnt.
         given_share: weight of given structures against hidden ones.
-        occupancy: weight of the cross-entropy of being outside, against a millimetre of error.
-        softness: mm; how wide the step from inside to outside is in it.
         averaging: decay of the exponential moving average of the weights.
         checkpoint_every: steps between checkpoints; a kill loses at most so many.
         precision: Lightning's name of it, e.g. ``bf16-mixed``.
@@ -57,8 +55,6 @@ class Settings:
     near: float
     band: float
     given_share: float
-    occupancy: float
-    softness: float
     averaging: float
     checkpoint_every: int
     precision: str
