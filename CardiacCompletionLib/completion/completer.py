@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from CardiacCompletionLib.completion.field import SampledField, coarse_lattice, 
 from CardiacCompletionLib.completion.plausibility import refuse_implausible
 from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.errors import CompletionCancelled, CompletionError
-from CardiacCompletionLib.geometry.frame import HeartFrame, fit_frame, moments_of
+from CardiacCompletionLib.geometry.frame import HeartFrame, Moments, fit_frame, moments_of
 from CardiacCompletionLib.geometry.surface import extract_surface
 
 if TYPE_CHECKING:
@@ -96,8 +96,10 @@ class HeartCompleter:
         trusted = self._checked(heart, trusted, spacing)
         partial = heart.keep(trusted)
         clock.stage("surfaces", 0.02, "Reading the trusted surfaces")
-        frame = self._frame(partial)
-        latents, places = self._latents(partial, frame)
+        moments = {key: moments_of(region, partial.ijk_to_ras) for key, region in partial.regions.items()}
+        frame = fit_frame(moments, self._model.reference)
+        refuse_implausible(partial, moments, frame, self._model.reference, self._vocabulary)
+        latents, places = self._latents(partial, frame), self._places(moments, frame)
         wanted = [key for key in self.structures if key not in trusted]
         clock.stage("fields", 0.1, "Inferring")
         fields = self._fields(latents, places, frame, partial, wanted, spacing, clock)
@@ -127,14 +129,8 @@ class HeartCompleter:
             )
         return trusted
 
-    def _frame(self, partial: Heart) -> HeartFrame:
-        moments = {key: moments_of(region, partial.ijk_to_ras) for key, region in partial.regions.items()}
-        frame = fit_frame(moments, self._model.reference)
-        refuse_implausible(partial, moments, frame, self._model.reference, self._vocabulary)
-        return frame
-
-    def _latents(self, partial: Heart, frame: HeartFrame) -> tuple[torch.Tensor, Places]:
-        """The latent set [1, C, M, D], and where the structures are to be expected."""
+    def _latents(self, partial: Heart, frame: HeartFrame) -> torch.Tensor:
+        """The latent set [1, C, M, D] of the trusted surfaces."""
         import torch
 
         config = self._model.network.config
@@ -148,13 +144,17 @@ class HeartCompleter:
         with torch.inference_mode():
             seen = torch.from_numpy(given).to(self._device)
             narrow = self._model.network.encode(torch.from_numpy(points).to(self._device), seen)
-            latents = self._model.network.process(narrow, seen)
-        given_moments = {key: moments_of(region, partial.ijk_to_ras) for key, region in partial.regions.items()}
-        expected = self._model.network.prior.expectation(config.structures).places(given_moments, frame)
-        centroids, spreads = (
-            torch.from_numpy(part.astype(np.float32)) for part in (expected.centroids, expected.spreads)
-        )
-        return latents, (centroids[None].to(self._device), spreads[None].to(self._device))
+            return self._model.network.process(narrow, seen)
+
+    def _places(self, moments: Mapping[str, Moments], frame: HeartFrame) -> Places:
+        """Where the structures are to be expected, in frame units: [1, C, 3] and [1, C, 3, 3]."""
+        import torch
+
+        network = self._model.network
+        expected = network.prior.expectation(network.config.structures).places(moments, frame)
+        parts = (expected.centroids, expected.spreads)
+        centroids, spreads = (torch.from_numpy(part.astype(np.float32))[None].to(self._device) for part in parts)
+        return centroids, spreads
 
     def _fields(
         self,
