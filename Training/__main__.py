@@ -13,6 +13,7 @@ from CardiacCompletionLib.errors import CompletionError
 COMMANDS = {
     "cohort": "Training.cohort.command",
     "cohort-fit": "Training.cohort.fit_command",
+    "cohort-population": "Training.cohort.population_command",
     "cohort-report": "Training.cohort.report",
     "evaluate": "Training.evaluation.command",
     "export": "Training.export",

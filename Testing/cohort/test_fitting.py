@@ -58,7 +58,8 @@ def test_a_real_heart_is_reached():
 
 def test_fits_move_what_they_saw_and_leave_what_they_did_not():
     table = population()
-    certain, blind = 1e-4 * np.eye(len(table.names)), table.correlation
+    units = np.outer(table.spreads, table.spreads)
+    certain, blind = 1e-4 * np.eye(len(table.names)) * units, table.correlation * units
     scores = np.zeros(len(table.names))
     scores[table.names.index("lv_length")] = 2.0
     seen = [FittedHeart("seen", 1.0, table.values(scores), certain)] * 12
@@ -66,7 +67,7 @@ def test_fits_move_what_they_saw_and_leave_what_they_did_not():
     assert new.rows["lv_length"]["mean"] > 1.1 * table.rows["lv_length"]["mean"]
     unseen = [FittedHeart("unseen", 1.0, table.values(np.zeros(len(scores))), blind)] * 12
     same = Population(recentred(table, unseen))
-    for name in ("lv_length", "arch_span", "laa_bend", "tricuspid_radius"):
+    for name in ("lv_length", "rv_apical", "laa_bend", "tricuspid_radius"):
         assert same.rows[name]["mean"] == pytest.approx(table.rows[name]["mean"], rel=1e-3, abs=1e-3)
         assert same.rows[name]["sd"] == pytest.approx(table.rows[name]["sd"], rel=2e-2)
     assert np.linalg.eigvalsh(same.correlation).min() > 0

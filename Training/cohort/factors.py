@@ -97,6 +97,11 @@ class Population:
         """Correlation [measures, measures] of the scores."""
         return self.loadings @ self.loadings.T + np.diag(self.own**2)
 
+    @cached_property
+    def spreads(self) -> np.ndarray:
+        """Standard deviation [measures] of each measure, or of its logarithm on a "log" scale."""
+        return np.array([self.rows[name]["sd"] for name in self.names], dtype=float)
+
     def values(self, scores: np.ndarray) -> dict[str, float]:
         """Measures of standard scores [measures]."""
         measures = {}

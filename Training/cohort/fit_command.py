@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +16,21 @@ from CardiacCompletionLib.files.label_map_file import ras_placement
 from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.cohort.compose import GAPS
 from Training.cohort.factors import population
-from Training.cohort.fitting import Fit, fit
+from Training.cohort.fitting import fit
 from Training.cohort.real_heart import RealHeart
-from Training.cohort.recentre import FittedHeart, recentred
+from Training.cohort.recentre import FittedHeart, write_fits
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="label maps of real hearts (.nii.gz, cardiac10 labels)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for fits.csv, dice.csv and population.json")
+    parser.add_argument("--out", type=Path, required=True, help="folder for dice.csv and, for cohort-population, fits")
     parser.add_argument("--rounds", type=int, default=8, help="Levenberg-Marquardt rounds (default 8)")
     parser.add_argument(
         "--same-patient",
         nargs="+",
         default=[],
         metavar="CASE",
-        help="cases that show one patient; together they count as one heart in population.json",
+        help="cases that show one patient; together they count as one heart",
     )
 
 
@@ -51,14 +50,15 @@ def run(arguments: argparse.Namespace) -> None:
         found = fit(real, population().mean().variants, arguments.rounds)
         overlaps[name] = found.dice(real)
         weight = 1 / len(arguments.same_patient) if name in arguments.same_patient else 1.0
-        hearts.append(FittedHeart(name, weight, scaled(found), found.covariance))
+        if "myocardium" not in real.keys:  # all else is placed by the left ventricle in its muscle, unseen here
+            weight *= 0.5
+        spreads = population().spreads
+        hearts.append(FittedHeart(name, weight, found.measures, found.covariance * np.outer(spreads, spreads)))
         tqdm.write(f"{name}: " + ", ".join(f"{key} {dice:.2f}" for key, dice in overlaps[name].items()))
     if not hearts:
         raise CompletionError(f"{arguments.folder} holds no heart with all four chambers labelled.")
-    write_fits(arguments.out / "fits.csv", hearts)
+    write_fits(arguments.out, population(), hearts)
     write_dice(arguments.out / "dice.csv", overlaps)
-    table = json.dumps(recentred(population(), hearts), indent=1)
-    (arguments.out / "population.json").write_text(table + "\n", encoding="utf-8")
     print(summary(overlaps))
 
 
@@ -73,24 +73,6 @@ def read_real(path: Path) -> LabelMap:
     except RuntimeError as error:
         raise CompletionError(f"{path} cannot be read as a label map.") from error
     return LabelMap(sitk.GetArrayFromImage(image), ras_placement(image))
-
-
-def scaled(found: Fit) -> dict[str, float]:
-    """A fit's measures in the patient's millimetres: lengths are multiplied by the pose's scale."""
-    rows = population().rows
-    return {
-        name: value * found.pose.scale if rows[name]["unit"] == "mm" else value
-        for name, value in found.factors.measures.items()
-    }
-
-
-def write_fits(path: Path, hearts: Sequence[FittedHeart]) -> None:
-    """One row a heart: its weight and measures."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["case", "weight", *population().names])
-        for heart in hearts:
-            writer.writerow([heart.name, heart.weight, *[f"{heart.measures[name]:.5g}" for name in population().names]])
 
 
 def write_dice(path: Path, overlaps: Mapping[str, Mapping[str, float]]) -> None:

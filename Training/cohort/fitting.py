@@ -13,6 +13,7 @@ from Training.cohort.compose import GAPS, composed_field, shaped_by
 from Training.cohort.curves import Branches, Tube, Vessel
 from Training.cohort.factors import Factors, Population, population
 from Training.cohort.fields import Solid
+from Training.cohort.landmarks import attitude_angles
 from Training.cohort.pose import Pose
 from Training.cohort.real_heart import BAND, CHAMBERS, RealHeart
 
@@ -39,11 +40,22 @@ class Fit:
 
     @cached_property
     def factors(self) -> Factors:
-        return Factors(population().values(self.scores), self.variants, surface_seed=0)
+        measures = population().scaled(population().values(self.scores), self.variants)
+        return Factors(measures, self.variants, surface_seed=0)
 
     @cached_property
     def anatomy(self) -> Anatomy:
         return Anatomy(self.factors)
+
+    @cached_property
+    def measures(self) -> dict[str, float]:
+        """The factors as the patient shows them: lengths times the pose's scale, the attitude with the pose's turn."""
+        measures = {
+            name: value * self.pose.scale if population().rows[name]["unit"] == "mm" else value
+            for name, value in self.factors.measures.items()
+        }
+        angles = attitude_angles(self.pose.rotation @ self.anatomy.landmarks.frame)
+        return measures | dict(zip(("axis_azimuth", "axis_elevation", "axis_roll"), angles, strict=True))
 
     def visible(self, real: RealHeart) -> dict[str, Solid]:
         """Vessels cut where the real ones end: a scan shows more or less of them, and a cut is no wall."""
@@ -93,10 +105,7 @@ def first_guess(real: RealHeart, variants: dict[str, str]) -> Fit:
     theirs = np.array([real.centroid(key) for key in CHAMBERS])
     u, _, v = np.linalg.svd((ours - ours.mean(axis=0)).T @ (theirs - theirs.mean(axis=0)))
     turn = v.T @ np.diag([1, 1, np.linalg.det(v.T @ u.T)]) @ u.T
-    base, septal = (turn @ average.landmarks.frame[:, k] for k in (2, 0))
-    azimuth, elevation = np.degrees([np.arctan2(base[1], base[0]), np.arcsin(base[2])])
-    level = np.array([-base[1], base[0], 0.0]) / np.hypot(base[0], base[1])
-    roll = np.degrees(np.arctan2(septal @ np.cross(base, level), septal @ level))
+    azimuth, elevation, roll = attitude_angles(turn @ average.landmarks.frame)
     wanted = {"axis_azimuth": azimuth, "axis_elevation": elevation, "axis_roll": roll}
     scores = table.scores({**table.values(scores), **wanted})
     shift = theirs.mean(axis=0) - turn @ ours.mean(axis=0)

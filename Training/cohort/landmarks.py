@@ -33,6 +33,15 @@ def attitude(azimuth: float, elevation: float, roll: float) -> np.ndarray:
     return np.stack([septal, np.cross(base, septal), base], axis=1)
 
 
+def attitude_angles(frame: np.ndarray) -> tuple[float, float, float]:
+    """Azimuth, elevation and roll (degrees) whose `attitude` is a frame [3, 3]."""
+    septal, base = frame[:, 0], frame[:, 2]
+    azimuth, elevation = np.degrees([np.arctan2(base[1], base[0]), np.arcsin(base[2])])
+    level = np.array([-base[1], base[0], 0.0]) / np.hypot(base[0], base[1])
+    roll = np.degrees(np.arctan2(septal @ np.cross(base, level), septal @ level))
+    return float(azimuth), float(elevation), float(roll)
+
+
 @dataclass(frozen=True)
 class Landmarks:
     """Frame and valves of one heart."""

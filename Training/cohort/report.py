@@ -99,16 +99,16 @@ def column(rows: Rows, name: str, phase: str = "") -> np.ndarray:
 
 
 def published_lines(rows: Rows) -> list[str]:
-    """A table: the cohort's median and 5th to 95th percentile beside the published mean and two spreads."""
-    lines = ["| quantity | cohort: median (5 to 95 %) | published: mean (± 2 SD) | source |", "|---|---|---|---|"]
+    """A table: the cohort's median and 5th to 95th percentile beside the published range, and whether it holds them."""
+    lines = ["| quantity | cohort: median (5 to 95 %) | published | inside | source |", "|---|---|---|---|---|"]
     for entry in PUBLISHED:
         values = entry.factor * column(rows, entry.column, entry.phase)
         if not values.size:
             continue
         low, median, high = np.percentile(values, [5, 50, 95])
         ours = f"{median:.1f} ({low:.1f} to {high:.1f}) {entry.unit}"
-        theirs = f"{entry.mean:g} ({entry.mean - 2 * entry.sd:.1f} to {entry.mean + 2 * entry.sd:.1f})"
-        lines.append(f"| {entry.name} | {ours} | {theirs} | {entry.source} |")
+        inside = "yes" if entry.low <= low and high <= entry.high else "**no**"
+        lines.append(f"| {entry.name} | {ours} | {entry.low:g} to {entry.high:g} | {inside} | {entry.source} |")
     return lines
 
 
