@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.cohort.atlas import read_atlas
 from Training.cohort.factors import Population, population
 from Training.cohort.fit_command import read_real
-from Training.cohort.fitting import first_guess, fit
+from Training.cohort.fitting import Fit, first_guess, fit
 from Training.cohort.heart import heart
 from Training.cohort.pose import Pose
 from Training.cohort.real_heart import RealHeart
@@ -38,6 +39,23 @@ def test_a_virtual_heart_is_found_again_from_its_chambers():
     after = found.dice(target)
     assert min(after.values()) > 0.87
     assert np.mean(list(after.values())) > np.mean(list(before.values())) + 0.03
+
+
+def test_vessels_end_where_the_scan_ends():
+    drawn = population().draw(3)
+    smooth = replace(drawn, measures={**drawn.measures, "deformation_amplitude": 0.01})
+    virtual = heart(3, smooth, spacing=2.0)
+    truth = Fit(
+        Pose(np.append(smooth.triple("chest_position"), np.zeros(4))), population().scores_of(smooth), smooth.variants
+    )
+    ring = truth.anatomy.landmarks.pulmonary
+    ras = virtual.label_map.ras_from_ijk(np.argwhere(virtual.label_map.voxels == 7)[:, ::-1])
+    beyond = (ras - truth.pose.values[:3] - ring.centre) @ ring.normal > 14.0
+    voxels = virtual.label_map.voxels.copy()
+    voxels[tuple(np.argwhere(voxels == 7)[beyond].T)] = 0
+    target = RealHeart(LabelMap(voxels, virtual.label_map.ijk_to_ras), samples=150)
+    assert truth.ends(target)["pulmonary_artery"][1:] == [0.0, 0.0]
+    assert truth.dice(target)["pulmonary_artery"] > 0.85
 
 
 def test_a_heart_without_an_atrium_cannot_be_fitted():

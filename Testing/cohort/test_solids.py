@@ -72,6 +72,16 @@ def test_a_tube_is_cut_flat_where_asked_and_rounded_where_not():
     assert field[0] > 0 > field[1]
 
 
+def test_a_shortened_tube_ends_between_its_samples():
+    tube = Tube(np.array([[0.0, 0, 0], [0, 0, 10], [0, 0, 20], [0, 0, 30]]), np.array([10.0, 9.0, 8.0, 7.0]))
+    cut = tube.shortened(1.5)
+    assert cut.curve[-1] == pytest.approx([0, 0, 15.0])
+    assert cut.radii[-1] == pytest.approx(8.5)
+    field = cut.field(np.array([[0.0, 0, 14.0], [0, 0, 17.0]], dtype=np.float32).T)
+    assert field[0] < 0 < field[1]
+    assert tube.shortened(3.0) is tube
+
+
 def test_the_grid_sees_a_vessel_as_it_is():
     curve, radii = spline_with_radii(np.array([[-20.0, 0, 0], [0, 15, 5], [20, 0, -10]]), np.array([6.0, 8, 5]), 4.0)
     vessel = Branches([Tube(curve, radii, cut_end=True), Tube(curve[:3], radii[:3])], round_over=3.0)

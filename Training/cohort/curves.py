@@ -97,6 +97,17 @@ class Tube:
         reach = np.asarray(self.radii)[:, None]
         return (self.curve - reach).min(axis=0), (self.curve + reach).max(axis=0)
 
+    def shortened(self, end: float) -> Tube:
+        """The tube cut flat at a sample of its centreline, parts of a sample included; as it is from its end on."""
+        if end >= len(self.curve) - 1:
+            return self
+        whole, part = int(end), max(end - int(end), 0.05)  # a cone of no length would have no direction
+        last = (1 - part) * self.curve[whole] + part * self.curve[whole + 1]
+        radius = (1 - part) * self.radii[whole] + part * self.radii[whole + 1]
+        return Tube(
+            np.vstack([self.curve[: whole + 1], last]), np.append(self.radii[: whole + 1], radius), self.cut_start, True
+        )
+
     def segments(self) -> list[tuple[np.ndarray, np.ndarray, float, float]]:
         """The tube's cones: start, end, radius at each (mm)."""
         return list(zip(self.curve[:-1], self.curve[1:], self.radii[:-1], self.radii[1:], strict=True))

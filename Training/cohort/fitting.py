@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
@@ -10,13 +10,14 @@ import numpy as np
 
 from Training.cohort.anatomy import Anatomy
 from Training.cohort.compose import GAPS, composed_field, shaped_by
-from Training.cohort.curves import Branches, Tube, Vessel
+from Training.cohort.curves import Branches, Vessel
 from Training.cohort.factors import Factors, Population, population
 from Training.cohort.fields import Solid
 from Training.cohort.landmarks import attitude_angles
 from Training.cohort.pose import Pose
 from Training.cohort.real_heart import BAND, CHAMBERS, RealHeart
 
+Ends = Mapping[str, Sequence[float]]  # vessel -> for each of its tubes, the sample of its centreline where it ends
 CAVAE = ("superior_vena_cava", "inferior_vena_cava")
 _WEIGHT = 120.0  # independent millimetre measurements that a chamber's surface counts for, against the population
 _POSE_SPREAD = np.array([30.0, 30.0, 30.0, 4.0, 4.0, 4.0, 0.06])  # mm, degrees, log scale: prior spread of the pose
@@ -57,24 +58,26 @@ class Fit:
         angles = attitude_angles(self.pose.rotation @ self.anatomy.landmarks.frame)
         return measures | dict(zip(("axis_azimuth", "axis_elevation", "axis_roll"), angles, strict=True))
 
-    def visible(self, real: RealHeart) -> dict[str, Solid]:
-        """Vessels cut where the real ones end: a scan shows more or less of them, and a cut is no wall."""
-        solids: dict[str, Solid] = {}
+    def ends(self, real: RealHeart) -> Ends:
+        """Where vessels leave the real ones: a scan shows more or less of them, and a cut is no wall."""
+        ends = {}
         for key in [*real.keys, *CAVAE]:
             solid = self.anatomy.solid(key)
             if isinstance(solid, Vessel) and key != "left_atrial_appendage":
                 # Where caval veins are not labelled, the right atrium's label holds what the scan shows of them.
                 where = key if key in real.keys else "right_atrium"
-                tubes = [self._shortened(tube, where, real) for tube in solid.tubes]
-                solids[key] = Branches(tubes, solid.round_over)
-        return solids
+                depths = [real.depth(where, self.pose.to_patient(tube.curve)) for tube in solid.tubes]
+                ends[key] = [_end(depth, tube.radii[0]) for depth, tube in zip(depths, solid.tubes, strict=True)]
+        return ends
 
-    def _shortened(self, tube: Tube, key: str, real: RealHeart) -> Tube:
-        inside = np.flatnonzero(real.depth(key, self.pose.to_patient(tube.curve)) < 2.0)
-        end = max(2, int(inside[-1]) + 1 if len(inside) else 2)
-        return replace(
-            tube, curve=tube.curve[:end], radii=tube.radii[:end], cut_end=tube.cut_end or end < len(tube.curve)
-        )
+    def visible(self, ends: Ends) -> dict[str, Solid]:
+        """Vessels cut at given ends."""
+        solids: dict[str, Solid] = {}
+        for key, places in ends.items():
+            solid = self.anatomy.solid(key)
+            tubes = [tube.shortened(end) for tube, end in zip(solid.tubes, places, strict=True) if end > 0]
+            solids[key] = Branches(tubes or [solid.tubes[0].shortened(1.0)], solid.round_over)
+        return solids
 
     def field(self, key: str, ras: np.ndarray, solids: dict[str, Solid]) -> np.ndarray:
         """The structure's field (mm) [N] at patient positions [N, 3]; the right atrium with its caval stubs."""
@@ -86,7 +89,7 @@ class Fit:
 
     def dice(self, real: RealHeart) -> dict[str, float]:
         """Overlap of each labelled structure, voxel by voxel on the real heart's grid."""
-        solids, overlaps = self.visible(real), {}
+        solids, overlaps = self.visible(self.ends(real)), {}
         for key in real.keys:
             mask = real.masks[key]
             candidates = np.argwhere(real.fields[key] < 25.0)
@@ -128,24 +131,24 @@ def fit(real: RealHeart, variants: dict[str, str], rounds: int = 12) -> Fit:
     """
     problem = _Problem(real, population(), variants)
     state, damping = problem.start(first_guess(real, variants)), 0.3
-    solids = problem.fit_of(state).visible(real)
-    residual = problem.residual(state, solids)
+    ends = problem.fit_of(state).ends(real)
+    residual = problem.residual(state, ends)
     cost = problem.cost(state, residual)
     for _ in range(rounds):
-        jacobian = problem.jacobian(state, residual, solids)
+        jacobian = problem.jacobian(state, residual, ends)
         gradient = jacobian.T @ residual + problem.precision @ (state - problem.centre)
         curvature = jacobian.T @ jacobian + problem.precision
         for _ in range(4):
             step = np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), -gradient)
             trial = state + np.clip(step, -problem.longest, problem.longest)
-            trial_residual = problem.residual(trial, solids)
+            trial_residual = problem.residual(trial, ends)
             if problem.cost(trial, trial_residual) < cost:
                 damping = max(damping / 4, 1e-3)
                 state = trial
                 break
             damping *= 4
-        solids = problem.fit_of(state).visible(real)
-        residual = problem.residual(state, solids)
+        ends = problem.fit_of(state).ends(real)
+        residual = problem.residual(state, ends)
         cost = problem.cost(state, residual)
     return replace(problem.fit_of(state), covariance=problem.covariance(curvature))
 
@@ -179,20 +182,20 @@ class _Problem:
         scores[self.free] = state[7:]
         return Fit(Pose(state[:7].copy()), scores, self.variants)
 
-    def residual(self, state: np.ndarray, solids: dict[str, Solid]) -> np.ndarray:
+    def residual(self, state: np.ndarray, ends: Ends) -> np.ndarray:
         """Weighted differences of signed distance, all structures one after the other.
 
-        Vessels are rebuilt from the state but end where `solids`, cut for an earlier state, ended.
+        Vessels are rebuilt from the state but end where they did for an earlier state.
         """
-        return np.concatenate(list(self._parts(state, solids, self.real.keys).values()))
+        return np.concatenate(list(self._parts(state, ends, self.real.keys).values()))
 
-    def _parts(self, state: np.ndarray, solids: dict[str, Solid], keys: Sequence[str]) -> dict[str, np.ndarray]:
+    def _parts(self, state: np.ndarray, ends: Ends, keys: Sequence[str]) -> dict[str, np.ndarray]:
         """The residuals of some structures."""
         fitted = self.fit_of(state)
         used = {*keys, *(other for key in keys for other in GAPS[key])}
         if "right_atrium" in keys:
             used |= set(CAVAE)
-        cut = {key: _recut(fitted.anatomy.solid(key), solids[key]) for key in used & set(solids)}
+        cut = fitted.visible({key: ends[key] for key in used & set(ends)})
         parts = {}
         for key in keys:
             ours = np.clip(fitted.field(key, self.real.points[key], cut), -BAND, BAND)
@@ -212,7 +215,7 @@ class _Problem:
         away = state - self.centre
         return float(residual @ residual + away @ self.precision @ away)
 
-    def jacobian(self, state: np.ndarray, residual: np.ndarray, solids: dict[str, Solid]) -> np.ndarray:
+    def jacobian(self, state: np.ndarray, residual: np.ndarray, ends: Ends) -> np.ndarray:
         """Forward differences; drivers move no surface, they only tie the other factors together."""
         jacobian = np.zeros((len(residual), len(state)))
         ends = np.cumsum([len(self.real.distances[key]) for key in self.real.keys])
@@ -226,7 +229,7 @@ class _Problem:
             step = 0.01 if column == 6 else 0.2
             moved = state.copy()
             moved[column] += step
-            for key, part in self._parts(moved, solids, keys).items():
+            for key, part in self._parts(moved, ends, keys).items():
                 jacobian[rows[key], column] = (part - residual[rows[key]]) / step
         return jacobian
 
@@ -239,10 +242,15 @@ class _Problem:
         return [key for key in self.real.keys if key in stubs or shaped_by(theme, key)]
 
 
-def _recut(vessel: Vessel, pattern: Branches) -> Branches:
-    """A vessel whose branches end at the same sample of their centreline as a pattern's."""
-    tubes = []
-    for tube, like in zip(vessel.tubes, pattern.tubes, strict=True):
-        end = min(len(like.curve), len(tube.curve))
-        tubes.append(replace(tube, curve=tube.curve[:end], radii=tube.radii[:end], cut_end=like.cut_end))
-    return Branches(tubes, vessel.round_over)
+def _end(depth: np.ndarray, radius: float) -> float:
+    """The sample, parts of one included, at which a centreline leaves a structure, given its depth (mm) there.
+
+    Zero for a branch that begins too far out for its radius (mm): the scan ends before it.
+    """
+    inside = np.flatnonzero(depth < 0.0)
+    if not len(inside):
+        return 1.0 if depth[0] < radius + 3.0 else 0.0
+    last = int(inside[-1])
+    if last + 1 == len(depth):
+        return float(last)
+    return max(1.0, float(last + depth[last] / (depth[last] - depth[last + 1])))

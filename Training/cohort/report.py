@@ -17,20 +17,20 @@ from CardiacCompletionLib.errors import CompletionError
 from Training.cohort.checks import faults
 from Training.cohort.figures import PLANES, VIEWS, slices, surfaces
 from Training.cohort.fit_command import read_real
+from Training.cohort.likeness import ANCHORS, compare, comparison_lines
 from Training.cohort.published import PUBLISHED
 from Training.cohort.record import factors_of, read_rows
 
 Rows = Mapping[str, Mapping[str, str]]
 
 _SHEET = 24  # hearts on the contact sheet
+_LIKENESS = 80  # hearts in diastole whose mean is set beside real ones
 _CHAMBERS = ("myocardium", "left_ventricle", "right_ventricle", "left_atrium", "right_atrium")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="a folder written by the cohort command; the page goes there too")
-    parser.add_argument(
-        "--real", type=Path, help="label maps of real hearts, whose chambers' ties are set beside these"
-    )
+    parser.add_argument("--real", type=Path, help="label maps of real hearts, to set sizes, ties and places beside")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     volume_figure(rows, folder / "volumes.png")
     contact_sheet(folder, list(rows)[:_SHEET], rows, folder / "hearts.png")
     real = real_volumes(arguments.real) if arguments.real else {}
+    beside = likeness_lines(folder, rows, arguments.real) if arguments.real else []
     lines = [
         f"# Virtual cohort: {len(rows)} hearts",
         "",
@@ -65,6 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
         "",
         *correlation_lines(rows, real),
         "",
+        *beside,
         "## Hearts",
         "",
         f"Columns: {', '.join(VIEWS)}; {', '.join(PLANES)}. The thin walls are left out of the surfaces.",
@@ -152,6 +154,19 @@ def real_volumes(folder: Path) -> dict[str, np.ndarray]:
             for key, size in sizes.items():
                 volumes[key].append(np.log(size) if size > 0 else np.nan)
     return {key: np.array(values) for key, values in volumes.items()}
+
+
+def likeness_lines(folder: Path, rows: Rows, real: Path) -> list[str]:
+    """A section on where the mean heart's structures lie beside those of real hearts on the same left ventricle."""
+    names = [name for name, row in rows.items() if row["phase"] == "diastole"][:_LIKENESS]
+    labels = {load_vocabulary()[key].label for key in ANCHORS}
+    others = [read_real(path) for path in sorted(real.glob("*.nii.gz"))]
+    others = [label_map for label_map in others if labels <= set(np.unique(label_map.voxels).tolist())]
+    table = comparison_lines(compare([read_real(folder / f"{name}.nii.gz") for name in names], others))
+    title = (
+        f"## The mean of {len(names)} hearts in diastole on the left ventricle and muscle of {len(others)} real ones"
+    )
+    return [title, "", *table, ""]
 
 
 def volume_figure(rows: Rows, path: Path) -> None:
