@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from CardiacCompletionLib.anatomy.terminology import structure_of
+from CardiacCompletionLib.anatomy.terminology import CONTINUED, structure_of
 from CardiacCompletionLib.anatomy.vocabulary import Structure, Vocabulary
 from CardiacCompletionLib.errors import CompletionError
 
@@ -22,12 +22,14 @@ class Segment:
         name: displayed name, if any.
         terminology: Slicer terminology entry, if any.
         label: voxel value, where it means something (a label map, or segments imported from one).
+        origin: ``trusted``, ``inferred`` or ``continued``, if an earlier completion wrote it.
     """
 
     identifier: str
     name: str | None = None
     terminology: str | None = None
     label: int | None = None
+    origin: str | None = None
 
     def __str__(self) -> str:
         return f'"{self.name}"' if self.name else f"label {self.label}"
@@ -54,7 +56,7 @@ def identify(
     Raises:
         CompletionError: if the convention does not exist, or several fit and disagree.
     """
-    unnamed = [s for s in segments if s.label is not None and not _speaks(s, vocabulary)]
+    unnamed = [s for s in segments if s.label is not None and s.origin != CONTINUED and not _speaks(s, vocabulary)]
     chosen = convention or _fitting_convention({s.label for s in unnamed}, vocabulary)
     labels = vocabulary.convention(chosen)
     return [_identify_one(segment, vocabulary, chosen, labels) for segment in segments]
@@ -89,6 +91,8 @@ def normalised(name: str) -> str:
 
 
 def _identify_one(segment: Segment, vocabulary: Vocabulary, convention: str, labels: dict[int, str]) -> Identification:
+    if segment.origin == CONTINUED:
+        return Identification(segment, None, "continues a structure that was cut off")
     coded = structure_of(segment.terminology, vocabulary)
     named = _named(segment.name, vocabulary)
     if coded and named and coded.key != named.key:

@@ -10,9 +10,16 @@ from CardiacCompletionLib.anatomy.vocabulary import Code, Structure, Vocabulary
 
 CONTEXT = "Segmentation category and type - CardiacCompletion"
 CATEGORY = Code("SCT", "123037004", "Anatomical Structure")
-# Segment tag that says ``trusted`` or ``inferred`` of a completed heart, in files and in the scene.
+# Segment tag that says ``trusted``, ``inferred`` or ``continued`` of a completed heart, in files and in the scene.
 ORIGIN_TAG = "CardiacCompletion.Origin"
+# The origin of a segment that is no structure of its own but goes on where another was cut off.
+CONTINUED = "continued"
 _ANATOMIC_CONTEXT = "Anatomic codes - DICOM master list"
+
+
+def continued_name(structure: Structure) -> str:
+    """What the segment is called by which a cut structure goes on."""
+    return f"{structure.name} (continued)"
 
 
 def entry_of(structure: Structure) -> str:

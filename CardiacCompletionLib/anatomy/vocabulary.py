@@ -43,6 +43,10 @@ class Structure:
         touches: keys of the structures it is in contact with in every heart.
         pieces: how many connected pieces anatomy gives it at most.
         anchor: scans show all of it, so it may place the heart; of vessels they show more or less.
+        springs_from: key of the structure that each of its pieces reaches.
+        lines: key of the cavity whose wall it is.
+        on_top: it lies on the others, so where it is inferred it goes before what else is inferred.
+        open_ended: it is labelled as far as somebody followed it, so that a flat end inside the image says nothing.
     """
 
     key: str
@@ -54,6 +58,10 @@ class Structure:
     touches: tuple[str, ...]
     pieces: int
     anchor: bool
+    springs_from: str | None
+    lines: str | None
+    on_top: bool
+    open_ended: bool
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,11 @@ class Vocabulary:
     @property
     def keys(self) -> tuple[str, ...]:
         return tuple(structure.key for structure in self.structures)
+
+    def neighbours(self, key: str) -> tuple[str, ...]:
+        """Keys of the structures that a structure touches, whichever of the two says so."""
+        own = self[key].touches
+        return (*own, *(other.key for other in self.structures if key in other.touches and other.key not in own))
 
     def convention(self, name: str) -> dict[int, str]:
         """Label value -> key for a data set's convention.
@@ -113,6 +126,10 @@ def _structure(entry: dict) -> Structure:
         touches=tuple(entry["touches"]),
         pieces=entry["pieces"],
         anchor=entry.get("anchor", False),
+        springs_from=entry.get("springs_from"),
+        lines=entry.get("lines"),
+        on_top=entry.get("on_top", False),
+        open_ended=entry.get("open_ended", False),
     )
 
 

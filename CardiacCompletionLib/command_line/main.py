@@ -15,6 +15,8 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.reading import read_segmentation
 from CardiacCompletionLib.files.writing import check_folder, check_output, write_heart
 
+_SAID = {"cut": True, "whole": False}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; exit status 0, or 2 with one sentence on standard error."""
@@ -37,12 +39,19 @@ def _parser(vocabulary: Vocabulary) -> argparse.ArgumentParser:
 
     complete = commands.add_parser("complete", help="infer the structures that are missing or not trusted")
     complete.add_argument("input", metavar="INPUT", help=".nii, .nii.gz, .nrrd or .mha label map, or .seg.nrrd")
-    complete.add_argument("--trusted", required=True, metavar="KEY[,KEY...]", help="structures to rely on")
+    complete.add_argument(
+        "--trusted",
+        required=True,
+        metavar="KEY[:cut|:whole][,...]",
+        help="structures to rely on; whether one is cut off is found out, or said: aorta:cut, aorta:whole",
+    )
     complete.add_argument("--output", required=True, metavar="OUT", help=".seg.nrrd, or a label map by its ending")
     complete.add_argument("--convention", metavar="NAME", help=f"what label values mean: {conventions}")
     complete.add_argument("--spacing", type=float, default=1.0, metavar="MM", help="resolution of inferred surfaces")
     complete.add_argument("--report", metavar="OUT.json", help="volumes, warnings and timings as JSON")
     complete.add_argument("--weights", metavar="PATH", help="a .safetensors file with its card beside it")
+    complete.add_argument("--resample-trusted", action="store_true", help="infer trusted structures anew, too")
+    complete.add_argument("--force", action="store_true", help="complete even what looks wrong")
     complete.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     complete.set_defaults(run=_complete)
 
@@ -62,14 +71,35 @@ def _complete(arguments: argparse.Namespace, vocabulary: Vocabulary) -> None:
     output = check_output(arguments.output)
     if arguments.report:
         check_folder(Path(arguments.report))
-    trusted = [vocabulary[key.strip()].key for key in arguments.trusted.split(",") if key.strip()]
+    trusted, cut = _trusted(arguments.trusted, vocabulary)
     heart = read_segmentation(arguments.input).heart(trusted, vocabulary, arguments.convention)
     completer = HeartCompleter.load(arguments.weights, arguments.device)
-    result = completer.complete(heart, trusted, arguments.spacing)
-    write_heart(result.heart, result.origins, vocabulary, output)
+    result = completer.complete(
+        heart,
+        trusted,
+        arguments.spacing,
+        cut=cut,
+        resample_trusted=arguments.resample_trusted,
+        force=arguments.force,
+    )
+    write_heart(result.heart, result.origins, vocabulary, output, result.continued)
     if arguments.report:
         _write_report(result, Path(arguments.report))
     _print_table(result, vocabulary)
+
+
+def _trusted(text: str, vocabulary: Vocabulary) -> tuple[list[str], dict[str, bool]]:
+    """Keys in order, and what is said of some of them: cut off, or whole."""
+    trusted, cut = [], {}
+    for word in filter(None, (word.strip() for word in text.split(","))):
+        name, _, said = word.partition(":")
+        key = vocabulary[name.strip()].key
+        trusted.append(key)
+        if said and said not in _SAID:
+            raise CompletionError(f"{word} is not understood: write {name}, {name}:cut or {name}:whole.")
+        if said:
+            cut[key] = _SAID[said]
+    return trusted, cut
 
 
 def _write_report(result: CompletionResult, path: Path) -> None:
@@ -86,7 +116,9 @@ def _write_report(result: CompletionResult, path: Path) -> None:
 def _print_table(result: CompletionResult, vocabulary: Vocabulary) -> None:
     print(f"{'structure':<24}{'origin':<10}{'ml':>8}")
     for key, volume in result.volumes_ml.items():
-        print(f"{vocabulary[key].name:<24}{result.origins[key]:<10}{volume:>8.1f}")
+        continued = result.continued_ml(key)
+        note = f"  of which {continued:.1f} beyond its cut" if continued else "  cut off" if key in result.cut else ""
+        print(f"{vocabulary[key].name:<24}{result.origins[key]:<10}{volume:>8.1f}{note}")
     for warning in result.warnings:
         print(warning)
 

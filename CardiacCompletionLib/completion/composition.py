@@ -2,53 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
+from CardiacCompletionLib.completion.continuation import continued_values, joined_part
 from CardiacCompletionLib.completion.field import SampledField
+from CardiacCompletionLib.completion.joining import bridge, close_gap, keep_inside, line
+from CardiacCompletionLib.completion.workspace import Workspace
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.geometry.cut import CutFace
 from CardiacCompletionLib.geometry.lattice import resampled
 from CardiacCompletionLib.geometry.region import Region
 
 _SPECK_FRACTION = 0.02
+_MOST_VOXELS = 600_000_000
 
 
-def compose(trusted: Heart, fields: Mapping[str, SampledField], vocabulary: Vocabulary) -> Heart:
-    """The completed heart on the trusted heart's grid, grown by whole voxels to hold every inferred structure.
+@dataclass(frozen=True)
+class Composition:
+    """A completed heart.
 
-    Each voxel that no trusted structure holds goes to the inferred structure it lies deepest in, if any.
+    Attributes:
+        heart: trusted and inferred structures on the input's grid, grown where needed.
+        continued: key -> voxels, on the same grid, by which a trusted structure goes on beyond its cut.
     """
+
+    heart: Heart
+    continued: Mapping[str, Region]
+
+
+def compose(
+    trusted: Heart,
+    fields: Mapping[str, SampledField],
+    vocabulary: Vocabulary,
+    cuts: Mapping[str, Sequence[CutFace]] | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Composition:
+    """Lay fields onto the trusted heart's grid, grown by whole voxels to hold every inferred structure.
+
+    Each voxel that no trusted structure holds goes to the inferred structure it lies deepest in, if any. Then what
+    anatomy knows is seen to: see :mod:`CardiacCompletionLib.completion.joining`.
+
+    Args:
+        fields: of the structures to infer, and of trusted ones that are cut off.
+        cuts: faces beyond which a trusted structure is continued.
+        check: called often; what it raises ends the work.
+
+    Raises:
+        CompletionError: if the grid would become larger than memory allows.
+    """
+    cuts = {key: faces for key, faces in (cuts or {}).items() if key in fields and faces}
+    fields = {key: field for key, field in fields.items() if key not in trusted.regions or key in cuts}
     if not fields:
-        return trusted
+        return Composition(trusted, {})
     extents = {key: _extent(field, trusted.ijk_to_ras) for key, field in fields.items()}
-    lower = np.minimum(0, np.min([low for low, _ in extents.values()], axis=0)).astype(int)
-    upper = np.maximum(trusted.shape, np.max([high for _, high in extents.values()], axis=0)).astype(int)
+    first = np.min([low for low, _ in extents.values()], axis=0)
+    last = np.max([high for _, high in extents.values()], axis=0)
+    lower, upper = np.minimum(0, first), np.maximum(trusted.shape, last)
+    if np.prod((upper - lower).astype(float)) > _MOST_VOXELS:
+        raise CompletionError(
+            f"The voxels are too fine for a whole heart ({trusted.spacing.min():.2g} mm): resample the segmentation "
+            "to 0.5 mm or more."
+        )
     grown = _grown(trusted, lower, upper)
-    first = np.min([low for low, _ in extents.values()], axis=0) - lower
-    last = np.max([high for _, high in extents.values()], axis=0) - lower
-    # Only the box of the inferred structures is worked on: a scan can be much larger than a heart.
-    deepest = np.zeros(last - first, dtype=np.float32)
-    owner = np.zeros(last - first, dtype=np.uint8)
-    for number, (key, field) in enumerate(fields.items(), start=1):
-        low, high = (extent - lower - first for extent in extents[key])
-        box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        values = _on_grid(field, grown.ijk_to_ras, low + first, high + first)
-        wins = values < deepest[box]
-        deepest[box][wins] = values[wins]
-        owner[box][wins] = number
-    taken = np.zeros(grown.shape, dtype=bool)
-    for region in grown.regions.values():
-        taken[region.box] |= region.mask
-    owner[taken[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]] = 0
-    regions = dict(grown.regions)
-    for number, key in enumerate(fields, start=1):
-        region = Region.of_mask(without_specks(owner == number, vocabulary[key].pieces))
-        if region is not None:
-            regions[key] = region.shifted(tuple(int(v) for v in first))
-    return Heart(regions, grown.shape, grown.ijk_to_ras)
+    work = Workspace.around(grown, first - lower, last - lower, tuple(fields))
+    # What lies on top, such as coronary arteries, is painted last, over what it lies on.
+    for key in sorted(fields, key=lambda key: vocabulary[key].on_top):
+        check()
+        low, high = (extent - first for extent in extents[key])
+        values = _on_grid(fields[key], grown.ijk_to_ras, low + work.first, high + work.first)
+        if key in cuts:
+            place = low + work.first
+            values = continued_values(values, fields[key], grown.regions[key], cuts[key], grown.ijk_to_ras, place)
+        work.paint(key, low, values, vocabulary[key].on_top)
+    work.forget_depths()
+    _see_to_anatomy(work, vocabulary, grown, cuts, check)
+    found = {key: region for key in fields if (region := work.region_of(key)) is not None}
+    inferred = {key: region for key, region in found.items() if key not in cuts}
+    heart = Heart({**grown.regions, **inferred}, grown.shape, grown.ijk_to_ras)
+    return Composition(heart, {key: region for key, region in found.items() if key in cuts})
+
+
+def _see_to_anatomy(
+    work: Workspace,
+    vocabulary: Vocabulary,
+    heart: Heart,
+    cuts: Mapping[str, Sequence[CutFace]],
+    check: Callable[[], None],
+) -> None:
+    for structure in vocabulary:
+        if structure.lines is not None:
+            keep_inside(work, structure.lines, structure.key)
+            line(work, structure.lines, structure.key, vocabulary)
+    for key in work.inferred:
+        check()
+        if key in cuts:
+            region, faces = heart.regions[key], cuts[key]
+            work.filter(key, partial(joined_part, region=region, faces=faces, ijk_to_ras=heart.ijk_to_ras))
+        else:
+            work.filter(key, lambda mask, _, pieces=vocabulary[key].pieces: without_specks(mask, pieces))
+    for structure in vocabulary:
+        check()
+        if structure.springs_from is not None:
+            bridge(work, structure.key, structure.springs_from)
+        for other in structure.touches:
+            close_gap(work, structure.key, other)
 
 
 def without_specks(mask: np.ndarray, pieces: int) -> np.ndarray:

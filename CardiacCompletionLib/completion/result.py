@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.geometry.label_map import LabelMap
+from CardiacCompletionLib.geometry.region import Region
 
-REPORT_VERSION = 1
+if TYPE_CHECKING:
+    from CardiacCompletionLib.completion.topology import Topology
+
+REPORT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,10 @@ class CompletionResult:
         inferred: keys that the model inferred.
         warnings: sentences for the user.
         timings: stage -> seconds.
+        cut: trusted keys that count as cut off.
+        continued: key of a cut structure -> the inferred voxels, on the heart's grid, by which it goes on.
+        unlikeness: how unusual the trusted structures' places and sizes are; 1 is the limit of the usual. None if
+            nothing was compared.
     """
 
     heart: Heart
@@ -29,30 +40,67 @@ class CompletionResult:
     inferred: tuple[str, ...]
     warnings: tuple[str, ...]
     timings: dict[str, float]
+    cut: tuple[str, ...] = ()
+    continued: Mapping[str, Region] = field(default_factory=dict)
+    unlikeness: float | None = None
+
+    @property
+    def whole(self) -> Heart:
+        """The heart with every cut structure joined to its continuation."""
+        regions = {key: self._whole_region(key) for key in self.heart.regions}
+        return Heart(regions, self.heart.shape, self.heart.ijk_to_ras)
 
     @property
     def labels(self) -> LabelMap:
-        """cardiac10 labels, uint8 [K, J, I]."""
-        return self.heart.to_label_map(load_vocabulary())
+        """cardiac10 labels, uint8 [K, J, I]; a continuation has the label of its structure."""
+        return self.whole.to_label_map(load_vocabulary())
 
     @property
     def volumes_ml(self) -> dict[str, float]:
-        """Key -> volume in millilitres."""
-        return {key: self.heart.volume_ml(key) for key in self.heart.regions}
+        """Key -> volume in millilitres, continuations included."""
+        return {key: self.heart.volume_ml(key) + self.continued_ml(key) for key in self.heart.regions}
 
     @property
     def origins(self) -> dict[str, str]:
         """Key -> ``trusted`` or ``inferred``."""
         return {key: "trusted" if key in self.trusted else "inferred" for key in self.heart.regions}
 
+    @property
+    def topology(self) -> Topology:
+        """Pieces and contacts, continuations included; computed anew each time."""
+        # Slicer reads results without scipy, whose import would delay its start.
+        from CardiacCompletionLib.completion.topology import Topology
+
+        return Topology.of(self.whole.regions, load_vocabulary())
+
+    def continued_ml(self, key: str) -> float:
+        """How much of a structure is continuation, in millilitres."""
+        if key not in self.continued:
+            return 0.0
+        return int(np.count_nonzero(self.continued[key].mask)) * self.heart.voxel_volume_ml
+
     def report(self) -> dict[str, Any]:
-        """The report as JSON content; its form is fixed by ``report_version``."""
+        """The report as JSON content; ``Resources/Report/report.schema.json`` says what is in it."""
+        topology = self.topology
         return {
             "report_version": REPORT_VERSION,
             "structures": [
-                {"key": key, "origin": self.origins[key], "volume_ml": round(volume, 3)}
+                {
+                    "key": key,
+                    "origin": self.origins[key],
+                    "volume_ml": round(volume, 3),
+                    "cut": key in self.cut,
+                    "continued_ml": round(self.continued_ml(key), 3),
+                    "pieces": topology.pieces[key],
+                }
                 for key, volume in self.volumes_ml.items()
             ],
+            "contacts": [{"between": list(pair), "touch": touch} for pair, touch in topology.contacts.items()],
+            "unlikeness": None if self.unlikeness is None else round(self.unlikeness, 3),
             "warnings": list(self.warnings),
             "timings_s": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
         }
+
+    def _whole_region(self, key: str) -> Region:
+        region = self.heart.regions[key]
+        return region.joined(self.continued[key]) if key in self.continued else region

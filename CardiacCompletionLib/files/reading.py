@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from CardiacCompletionLib.anatomy.identification import Segment
+from CardiacCompletionLib.anatomy.terminology import ORIGIN_TAG
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.label_map_file import ras_placement
 from CardiacCompletionLib.files.nifti import is_complete
@@ -88,6 +89,7 @@ def _slicer_segmentation(
             name=header.get(f"{prefix}Name"),
             terminology=tags.get("TerminologyEntry") or tags.get("Segmentation.TerminologyEntry"),
             label=value,
+            origin=tags.get(ORIGIN_TAG),
         )
         segments.append(segment)
         places[segment.identifier] = (min(int(header.get(f"{prefix}Layer", 0)), len(layers) - 1), value)

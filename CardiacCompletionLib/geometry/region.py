@@ -40,6 +40,23 @@ class Region:
         """The same voxels on a grid that begins ``offset`` (k, j, i) voxels earlier."""
         return Region(self.mask, tuple(a + o for a, o in zip(self.start, offset, strict=True)))
 
+    def cropped(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """The mask on the box from voxel ``low`` to ``high`` (k, j, i; one past the last), which may be anywhere."""
+        mask = np.zeros(tuple(int(n) for n in np.subtract(high, low)), dtype=bool)
+        first = np.maximum(low, self.start)
+        last = np.minimum(high, np.array(self.start) + self.mask.shape)
+        if (first < last).all():
+            here = tuple(slice(a, b) for a, b in zip(first - low, last - low, strict=True))
+            there = tuple(slice(a, b) for a, b in zip(first - self.start, last - self.start, strict=True))
+            mask[here] = self.mask[there]
+        return mask
+
+    def joined(self, other: Region) -> Region:
+        """The voxels of both."""
+        low = np.minimum(self.start, other.start)
+        high = np.maximum(np.add(self.start, self.mask.shape), np.add(other.start, other.mask.shape))
+        return Region(self.cropped(low, high) | other.cropped(low, high), tuple(int(v) for v in low))
+
     def padded(self, margin: int, shape: tuple[int, int, int]) -> tuple[np.ndarray, tuple[int, int, int]]:
         """The mask with a margin of voxels around it, and the index of its first voxel.
 

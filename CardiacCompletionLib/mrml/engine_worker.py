@@ -73,6 +73,9 @@ class _Engine:
             request.trusted,
             request.spacing,
             progress=lambda fraction, text: append_message(folder, progress=fraction, text=text),
+            cancel=lambda: not folder.exists(),
+            cut=request.cut,
+            force=request.force,
         )
         write_result(folder, result)
         append_message(folder, done=True)

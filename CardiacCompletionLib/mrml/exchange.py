@@ -7,7 +7,8 @@ since a heart under a linear transform may be sheared, which image formats canno
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ from CardiacCompletionLib.geometry.region import Region
 
 _REQUEST = "request"
 _RESULT = "result"
+_CONTINUED = "continued"
 _MESSAGES = "messages.jsonl"
+_LISTS = ("trusted", "inferred", "warnings", "cut")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Request:
     spacing: float = 1.0
     device: str = "auto"
     weights: str | None = None
+    cut: Mapping[str, bool] = field(default_factory=dict)
+    force: bool = False
 
 
 def write_request(folder: Path, heart: Heart, request: Request) -> None:
@@ -41,14 +46,17 @@ def read_request(folder: Path) -> tuple[Heart, Request]:
 
 
 def write_result(folder: Path, result: CompletionResult) -> None:
-    content = {name: list(getattr(result, name)) for name in ("trusted", "inferred", "warnings")}
-    _write_heart(folder / _RESULT, result.heart, {**content, "timings": result.timings})
+    content = {name: list(getattr(result, name)) for name in _LISTS}
+    numbers = {"timings": result.timings, "unlikeness": result.unlikeness}
+    _write_heart(folder / _CONTINUED, Heart(result.continued, result.heart.shape, result.heart.ijk_to_ras), {})
+    _write_heart(folder / _RESULT, result.heart, {**content, **numbers})
 
 
 def read_result(folder: Path) -> CompletionResult:
     heart, content = _read_heart(folder / _RESULT)
-    lists = {name: tuple(content[name]) for name in ("trusted", "inferred", "warnings")}
-    return CompletionResult(heart, timings=content["timings"], **lists)
+    continued, _ = _read_heart(folder / _CONTINUED)
+    lists = {name: tuple(content.pop(name)) for name in _LISTS}
+    return CompletionResult(heart, continued=continued.regions, **lists, **content)
 
 
 def append_message(folder: Path, **content: object) -> None:

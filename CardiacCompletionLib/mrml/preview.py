@@ -13,9 +13,8 @@ from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.mrml.casting import cast, players
 from CardiacCompletionLib.mrml.engine_process import EngineJob, EngineProcess
-from CardiacCompletionLib.mrml.exchange import Request
 from CardiacCompletionLib.mrml.oriented_image import VoxelGrid
-from CardiacCompletionLib.mrml.result_writing import add_inferred, result_grid
+from CardiacCompletionLib.mrml.result_writing import add_continued, add_inferred, result_grid
 from CardiacCompletionLib.mrml.scene_completion import CompletionOptions
 from CardiacCompletionLib.mrml.segmentation_reading import ReadHeart, read_heart
 
@@ -55,8 +54,7 @@ class CompletionPreview:
         roles = cast(node, self._vocabulary.keys, self._vocabulary, options.convention, options.segments)
         self._read = coarsened(read_heart(node, players(roles, trusted, self._vocabulary)))
         self._input, self._left_out = node, tuple(options.left_out)
-        request = Request(tuple(trusted), COARSE, options.device, options.weights)
-        self._job = self._engine.submit(self._read.heart, request)
+        self._job = self._engine.submit(self._read.heart, options.request(trusted, COARSE))
 
     def poll(self) -> bool:
         """Take a step; True once nothing is under way."""
@@ -93,6 +91,8 @@ class CompletionPreview:
         for key in job.result.inferred:
             if key not in self._left_out:
                 add_inferred(node, self._vocabulary[key], job.result.heart.regions[key], grid)
+        for key, region in job.result.continued.items():
+            add_continued(node, self._vocabulary[key], region, grid)
         node.EndModify(wasModified)
         node.CreateClosedSurfaceRepresentation()
 

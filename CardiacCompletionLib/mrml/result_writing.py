@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 import slicer
 
-from CardiacCompletionLib.anatomy.terminology import ORIGIN_TAG, entry_of
+from CardiacCompletionLib.anatomy.terminology import CONTINUED, ORIGIN_TAG, continued_name, entry_of
 from CardiacCompletionLib.anatomy.vocabulary import Structure, Vocabulary
 from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.errors import CompletionError
@@ -55,7 +55,8 @@ def write_result(
 
     Into another node than the input: trusted segments are copied there, their voxels as they are, and get the
     structure's name, colour and terminology. Into the input itself: its segments stay, only the trusted ones are
-    tagged, and segments that an earlier completion inferred are replaced.
+    tagged, and segments that an earlier completion inferred are replaced. How a cut structure goes on is a segment of
+    its own: that of the structure stays as it is.
 
     Args:
         node: the input, from which ``read`` was read.
@@ -79,6 +80,8 @@ def write_result(
         for key in result.inferred:
             if key not in left_out:
                 add_inferred(output, vocabulary[key], result.heart.regions[key], grid)
+        for key, region in result.continued.items():
+            add_continued(output, vocabulary[key], region, grid)
         _set_geometry(output, node, grid)
     finally:
         output.EndModify(wasModified)
@@ -115,14 +118,33 @@ def _copy_trusted(
 
 def add_inferred(output: slicer.vtkMRMLSegmentationNode, structure: Structure, region: Region, grid: VoxelGrid) -> None:
     """Add an inferred structure as a segment of its own; ``grid`` is that of the heart the region belongs to."""
+    _add(output, structure, region, grid, structure.name, "inferred")
+
+
+def add_continued(
+    output: slicer.vtkMRMLSegmentationNode, structure: Structure, region: Region, grid: VoxelGrid
+) -> None:
+    """Add what a cut structure goes on by as a segment of its own."""
+    _add(output, structure, region, grid, continued_name(structure), CONTINUED)
+
+
+def _add(
+    output: slicer.vtkMRMLSegmentationNode,
+    structure: Structure,
+    region: Region,
+    grid: VoxelGrid,
+    name: str,
+    origin: str,
+) -> None:
     segmentation = output.GetSegmentation()
     segment = slicer.vtkSegment()
     box = grid.boxed(region.start[::-1], region.mask.shape)
     segment.AddRepresentation(LABELMAP, labelmap_image(region.mask, box))
     segment.SetLabelValue(1)
     _describe(segment, structure)
-    segment.SetTag(ORIGIN_TAG, "inferred")
-    ID = segmentation.GenerateUniqueSegmentID(structure.key)
+    segment.SetName(name)
+    segment.SetTag(ORIGIN_TAG, origin)
+    ID = segmentation.GenerateUniqueSegmentID(f"{structure.key}_continued" if origin == CONTINUED else structure.key)
     segmentation.AddSegment(segment, ID)
     display = output.GetDisplayNode()
     if display is not None:

@@ -28,6 +28,8 @@ class CompletionOptions:
         convention: what label values mean where names say nothing; None to let the values decide.
         segments: structure key -> segment ID, where names and codes do not say it or say it wrongly.
         left_out: keys of structures that are not wanted in the result.
+        cut: trusted keys that are cut off (True) or whole (False); for all others that is found out.
+        force: complete even what looks wrong.
         reference_volume: image that the result refers to; None for the input's own.
     """
 
@@ -37,7 +39,14 @@ class CompletionOptions:
     convention: str | None = None
     segments: Mapping[str, str] = field(default_factory=dict)
     left_out: Collection[str] = ()
+    cut: Mapping[str, bool] = field(default_factory=dict)
+    force: bool = False
     reference_volume: slicer.vtkMRMLVolumeNode | None = None
+
+    def request(self, trusted: Sequence[str], spacing: float | None = None) -> Request:
+        """What to ask the engine for; what is said of structures that are not trusted does not count."""
+        cut = {key: cut for key, cut in self.cut.items() if key in trusted}
+        return Request(tuple(trusted), spacing or self.spacing, self.device, self.weights, cut, self.force)
 
 
 class SceneCompletion:
@@ -77,7 +86,7 @@ class SceneCompletion:
             raise CompletionError("No structure is trusted: choose at least one that is segmented well.")
         roles = cast(node, self._vocabulary.keys, self._vocabulary, options.convention, options.segments)
         self._read = read_heart(node, players(roles, trusted, self._vocabulary))
-        request = Request(tuple(trusted), options.spacing, options.device, options.weights)
+        request = options.request(trusted)
         self._job = engine.submit(self._read.heart, request)
         self.output: slicer.vtkMRMLSegmentationNode | None = None
         self.warnings: tuple[str, ...] = ()

@@ -107,7 +107,7 @@ def world_from_node(node: slicer.vtkMRMLTransformableNode) -> np.ndarray:
 
 
 def origin_of(segment: slicer.vtkSegment) -> str | None:
-    """``trusted`` or ``inferred`` if this segment came out of a completion, else None."""
+    """``trusted``, ``inferred`` or ``continued`` if this segment came out of a completion, else None."""
     return _tag(segment, ORIGIN_TAG)
 
 
@@ -124,7 +124,7 @@ def volume_ml(node: slicer.vtkMRMLSegmentationNode, ID: str) -> float:
 
 def _described(ID: str, segment: slicer.vtkSegment) -> Segment:
     terminology = _tag(segment, slicer.vtkSegment.GetTerminologyEntryTagName())
-    return Segment(ID, segment.GetName(), terminology, segment.GetLabelValue())
+    return Segment(ID, segment.GetName(), terminology, segment.GetLabelValue(), origin_of(segment))
 
 
 def _tag(segment: slicer.vtkSegment, name: str) -> str | None:

@@ -32,7 +32,7 @@ def test_complete_writes_the_heart_and_its_report(
     whole = read_segmentation(out).whole_heart(VOCABULARY)
     assert {"left_atrium", "right_atrium", "aorta"} <= whole.regions.keys()
     content = json.loads(report.read_text())
-    assert content["report_version"] == 1
+    assert content["report_version"] == 2
     origins = {row["key"]: row["origin"] for row in content["structures"]}
     assert origins["left_ventricle"] == "trusted"
     assert origins["right_atrium"] == "inferred"

@@ -93,10 +93,18 @@ def test_a_heart_that_lies_unusually_is_not_taken_for_a_flipped_one(
         assert "aorta" in completer.complete(turned, trusted, spacing=4.0).inferred
 
 
-@pytest.mark.parametrize("unit", [0.001, 0.1, 10.0])
-def test_a_heart_in_other_units_is_refused(completer: HeartCompleter, sample: Heart, unit: float) -> None:
+@pytest.mark.parametrize(
+    ("unit", "guess"),
+    [
+        (0.001, ", as if its voxel spacing were in metres"),
+        (0.1, ".* in centimetres"),
+        (1000.0, ".* in micrometres"),
+        (10.0, ""),
+    ],
+)
+def test_a_heart_in_other_units_is_refused(completer: HeartCompleter, sample: Heart, unit: float, guess: str) -> None:
     scaled = Heart(sample.regions, sample.shape, np.diag([unit, unit, unit, 1.0]) @ sample.ijk_to_ras)
-    with pytest.raises(CompletionError, match="usual size: check that the voxel spacing is in millimetres"):
+    with pytest.raises(CompletionError, match=f"usual size{guess}: check that the voxel spacing is in millimetres"):
         completer.complete(scaled, TRUSTED)
 
 

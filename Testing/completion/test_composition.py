@@ -30,7 +30,7 @@ def trusted() -> Heart:
 
 
 def test_trusted_voxels_stay_where_they_are(trusted: Heart) -> None:
-    whole = compose(trusted, {"left_atrium": field_of(14, (4, 0, 0))}, VOCABULARY)
+    whole = compose(trusted, {"left_atrium": field_of(14, (4, 0, 0))}, VOCABULARY).heart
     offset = np.round(np.linalg.solve(whole.ijk_to_ras, GRID)[:3, 3]).astype(int)[::-1]
     region = trusted.regions["left_ventricle"].shifted(tuple(offset))
     assert whole.regions["left_ventricle"].start == region.start
@@ -39,7 +39,7 @@ def test_trusted_voxels_stay_where_they_are(trusted: Heart) -> None:
 
 def test_nothing_overlaps_and_nothing_is_left_between(trusted: Heart) -> None:
     fields = {"left_atrium": field_of(14, (12, 0, 0)), "aorta": field_of(12, (12, 8, 0))}
-    whole = compose(trusted, fields, VOCABULARY)
+    whole = compose(trusted, fields, VOCABULARY).heart
     count = np.zeros(whole.shape, dtype=int)
     for region in whole.regions.values():
         count[region.box] += region.mask
@@ -53,7 +53,7 @@ def test_nothing_overlaps_and_nothing_is_left_between(trusted: Heart) -> None:
 @pytest.mark.parametrize("order", [("left_atrium", "aorta"), ("aorta", "left_atrium")])
 def test_where_two_overlap_the_deeper_one_stands(trusted: Heart, order: tuple[str, str]) -> None:
     offsets = {"left_atrium": (20, 0, 0), "aorta": (34, 0, 0)}
-    whole = compose(trusted, {key: field_of(12, offsets[key]) for key in order}, VOCABULARY)
+    whole = compose(trusted, {key: field_of(12, offsets[key]) for key in order}, VOCABULARY).heart
     for key, away in (("left_atrium", 24), ("aorta", 30)):
         ijk = np.linalg.solve(whole.ijk_to_ras, [*np.add(CENTER, (away, 0, 0)), 1.0])[:3].round().astype(int)
         region = whole.regions[key]
@@ -62,7 +62,7 @@ def test_where_two_overlap_the_deeper_one_stands(trusted: Heart, order: tuple[st
 
 def test_the_grid_grows_by_whole_voxels_to_hold_an_inferred_structure(trusted: Heart) -> None:
     far = field_of(12, (-45, 20, 30))
-    whole = compose(trusted, {"aorta": far}, VOCABULARY)
+    whole = compose(trusted, {"aorta": far}, VOCABULARY).heart
     relative = np.linalg.solve(GRID, whole.ijk_to_ras)
     assert relative[:3, :3] == pytest.approx(np.eye(3), abs=1e-9)
     assert relative[:3, 3] == pytest.approx(np.round(relative[:3, 3]), abs=1e-6)
@@ -71,7 +71,7 @@ def test_the_grid_grows_by_whole_voxels_to_hold_an_inferred_structure(trusted: H
 
 
 def test_an_inferred_ball_lies_where_its_field_says(trusted: Heart) -> None:
-    whole = compose(trusted, {"aorta": field_of(9, (-24, 12, 10))}, VOCABULARY)
+    whole = compose(trusted, {"aorta": field_of(9, (-24, 12, 10))}, VOCABULARY).heart
     region = whole.regions["aorta"]
     kji = np.argwhere(region.mask).mean(axis=0) + region.start
     assert whole.ijk_to_ras[:3, :3] @ kji[::-1] + whole.ijk_to_ras[:3, 3] == pytest.approx(

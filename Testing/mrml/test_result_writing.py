@@ -43,7 +43,7 @@ def balls_around(heart: Heart, inferred=INFERRED) -> CompletionResult:
         lattice = Lattice.around(np.array(centre), radius + 6.0, 1.0, heart.ijk_to_ras[:3, :3][:, ::-1])
         distances = np.linalg.norm(lattice.all_points() - centre, axis=1).reshape(lattice.shape) - radius
         fields[key] = SampledField(distances.astype(np.float32), lattice)
-    whole = compose(heart, fields, VOCABULARY)
+    whole = compose(heart, fields, VOCABULARY).heart
     return CompletionResult(whole, tuple(heart.regions), tuple(inferred), (), {})
 
 

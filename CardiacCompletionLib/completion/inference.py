@@ -1,0 +1,85 @@
+"""The network at work: latents once, then the fields of the structures that are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
+from CardiacCompletionLib.completion.clock import Clock
+from CardiacCompletionLib.completion.evidence import Evidence
+from CardiacCompletionLib.completion.field import SampledField, coarse_lattice, sample_field
+from CardiacCompletionLib.model.heart import HeartAutoEncoder, Places
+
+# Queries at a time: small enough for the cache, and to be stopped between two of them.
+_CHUNK = 8192
+# Frame units from the heart's middle within which every structure lies, arch and descending aorta included.
+REACH = 1.3
+# What the stage of the fields takes of all the work.
+_BEGIN, _END = 0.1, 0.85
+
+
+class Inference:
+    """What the network makes of the evidence.
+
+    Attributes:
+        latents: [1, C, M, D].
+        places: where the structures are to be expected, in frame units: [1, C, 3] and [1, C, 3, 3].
+    """
+
+    def __init__(self, network: HeartAutoEncoder, evidence: Evidence, device: str, clock: Clock) -> None:
+        self._network, self._evidence, self._device, self._clock = network, evidence, device, clock
+        self.places = self._expected_places()
+        self.latents = self._latents()
+
+    def fields(self, wanted: Sequence[str], spacing: float, vocabulary: Vocabulary) -> dict[str, SampledField]:
+        """The fields of the wanted structures, resolved to ``spacing`` mm; those without an inside are not in it."""
+        heart, frame = self._evidence.heart, self._evidence.frame
+        directions = heart.ijk_to_ras[:3, :3][:, ::-1]
+        lattice, halvings = coarse_lattice(frame.origin, REACH * frame.scale, spacing, directions)
+        fields: dict[str, SampledField] = {}
+        for number, key in enumerate(wanted):
+            share = (_END - _BEGIN) / len(wanted)
+            self._clock.tell(_BEGIN + share * number, f"Inferring: {vocabulary[key].name}")
+            field = sample_field(lambda ras, key=key: self.distances(key, ras), lattice, halvings)
+            if field is not None:
+                fields[key] = field
+        return fields
+
+    def distances(self, key: str, ras: np.ndarray) -> np.ndarray:
+        """Signed distance float32 [N], mm, of a structure at RAS mm points [N, 3]."""
+        frame = self._evidence.frame
+        index = torch.tensor([self._network.config.structures.index(key)], device=self._device)
+        points = torch.from_numpy(frame.from_ras(ras).astype(np.float32))
+        answers = []
+        for chunk in points.split(_CHUNK):
+            self._clock.check()
+            with torch.inference_mode():
+                asked = chunk[None].to(self._device)
+                answers.append(self._network.decode(self.latents, asked, self.places, index)[0, 0].cpu())
+        return torch.cat(answers).numpy() * frame.scale
+
+    def _latents(self) -> torch.Tensor:
+        config = self._network.config
+        points = np.zeros((1, len(config.structures), config.points, 3), dtype=np.float32)
+        given = np.zeros((1, len(config.structures)), dtype=bool)
+        for key, surface in self._evidence.surfaces.items():
+            if len(surface.points) == 0:
+                continue
+            index = config.structures.index(key)
+            points[0, index] = self._evidence.frame.from_ras(surface.resampled(config.points).points)
+            given[0, index] = True
+        with torch.inference_mode():
+            seen = torch.from_numpy(given).to(self._device)
+            narrow = self._network.encode(torch.from_numpy(points).to(self._device), seen)
+            self._clock.check()
+            return self._network.process(narrow, seen)
+
+    def _expected_places(self) -> Places:
+        network, evidence = self._network, self._evidence
+        expected = network.prior.expectation(network.config.structures).places(evidence.telling_moments, evidence.frame)
+        parts = (expected.centroids, expected.spreads)
+        centroids, spreads = (torch.from_numpy(part.astype(np.float32))[None].to(self._device) for part in parts)
+        return centroids, spreads
