@@ -14,7 +14,7 @@ from CardiacCompletionWidgets.preview_timer import PreviewTimer
 from CardiacCompletionWidgets.result_section import ResultSection
 from CardiacCompletionWidgets.sample_data import loadSampleHeart
 from CardiacCompletionWidgets.startup import addToOtherModules
-from CardiacCompletionWidgets.structures_table import LEAVE_OUT, TRUST, StructuresTable
+from CardiacCompletionWidgets.structures_table import LEAVE_OUT, TRUST, TRUST_CUT, StructuresTable
 from CardiacCompletionWidgets.torch_installation import ensureTorch, missingPackages
 from slicer import vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
@@ -162,6 +162,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         """Forget what was chosen for another input; of an earlier result, what was trusted is trusted again."""
         with slicer.util.NodeModify(self._parameterNode):
             self._parameterNode.segments = {}
+            self._parameterNode.cut = []
             roles = self.castInput() if node is not None else {}
             self._parameterNode.trusted = [key for key, role in roles.items() if role.origin == "trusted"]
 
@@ -185,9 +186,8 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self._roles = self.castInput() if node is not None else {}
         self.structures.setKeys(list(self._roles) or known_structures())
         segments = segments_of(node) if node is not None else []
-        trusted = list(parameters.trusted) if parameters is not None else []
-        leftOut = list(parameters.leftOut) if parameters is not None else []
-        self.structures.show(self._roles, segments, trusted, leftOut)
+        uses = [list(getattr(parameters, name, ())) for name in ("trusted", "cut", "leftOut")]
+        self.structures.show(self._roles, segments, *uses)
         self.showNotes()
         self.result.show(result, parameters.warnings if result is not None else (), self.run is not None)
         if parameters is not None:
@@ -276,9 +276,9 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
     def onUseChosen(self, key: str, use: str) -> None:
         parameters = self._parameterNode
         with slicer.util.NodeModify(parameters):
-            for name, wanted in (("trusted", TRUST), ("leftOut", LEAVE_OUT)):
+            for name, wanted in (("trusted", (TRUST, TRUST_CUT)), ("cut", (TRUST_CUT,)), ("leftOut", (LEAVE_OUT,))):
                 others = [k for k in getattr(parameters, name) if k != key]
-                setattr(parameters, name, [*others, key] if use == wanted else others)
+                setattr(parameters, name, [*others, key] if use in wanted else others)
 
     def onConventionChosen(self, index: int) -> None:
         self._parameterNode.convention = self.ui.conventionComboBox.itemData(index)
@@ -296,6 +296,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
     def onClearButton(self) -> None:
         with slicer.util.NodeModify(self._parameterNode):
             self._parameterNode.trusted = []
+            self._parameterNode.cut = []
             self._parameterNode.leftOut = []
             self._parameterNode.segments = {}
 
@@ -413,6 +414,8 @@ class CardiacCompletionLogic(ScriptedLoadableModuleLogic):
         waitForCompletion: bool = True,
         progress: Callable[[float, str], None] | None = None,
         segments: Mapping[str, str] | None = None,
+        cut: Mapping[str, bool] | None = None,
+        force: bool = False,
     ) -> vtkMRMLSegmentationNode | CompletionRun:
         """Infer every structure that is not trusted.
 
@@ -427,6 +430,8 @@ class CardiacCompletionLogic(ScriptedLoadableModuleLogic):
             waitForCompletion: False to return at once with a run that goes on in the background.
             progress: called with the fraction done, 0 to 1, and what is being done.
             segments: key -> segment ID, where names and terminology do not say which segment is which.
+            cut: trusted keys that are cut off (True) or whole (False); for all others that is found out.
+            force: complete even what looks wrong.
 
         Returns:
             The output segmentation, or the run: its ``completion`` has ``output`` or ``error`` once it is ``finished``.
@@ -435,7 +440,7 @@ class CardiacCompletionLogic(ScriptedLoadableModuleLogic):
             CompletionError: with a sentence that says what to do.
         """
         ensureTorch()
-        options = CompletionOptions(spacing=spacing, device=device, segments=segments or {})
+        options = CompletionOptions(spacing, device, segments=segments or {}, cut=cut or {}, force=force)
         run = self.start(segmentationNode, trusted, outputSegmentationNode, options, progress)
         if not waitForCompletion:
             return run

@@ -12,7 +12,8 @@ from CardiacCompletionLib.mrml.scene_completion import CompletionOptions
 class CardiacCompletionParameterNode:
     """What the panel shows, kept in the scene.
 
-    Structures stand by their keys; ``segments`` holds key -> segment ID where the user has decided.
+    Structures stand by their keys; ``segments`` holds key -> segment ID where the user has decided. ``cut`` names
+    those of the trusted that the user says are cut off.
     """
 
     inputSegmentation: vtkMRMLSegmentationNode
@@ -20,6 +21,7 @@ class CardiacCompletionParameterNode:
     outputSegmentation: vtkMRMLSegmentationNode
     resultSegmentation: vtkMRMLSegmentationNode
     trusted: list[str]
+    cut: list[str]
     leftOut: list[str]
     segments: dict[str, str]
     warnings: list[str]
@@ -27,6 +29,7 @@ class CardiacCompletionParameterNode:
     weights: str = ""
     spacing: Annotated[float, WithinRange(0.3, 5.0)] = 1.0
     preview: bool = True
+    force: bool = False
     device: Annotated[str, Choice(["auto", "cpu", "cuda", "mps"])] = "auto"
 
 
@@ -39,5 +42,7 @@ def completionOptions(parameters: CardiacCompletionParameterNode) -> CompletionO
         convention=parameters.convention or None,
         segments=dict(parameters.segments),
         left_out=tuple(parameters.leftOut),
+        cut=dict.fromkeys(parameters.cut, True),
+        force=parameters.force,
         reference_volume=parameters.referenceVolume,
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import slicer
 
-from CardiacCompletionLib.mrml.result_writing import mark_as_trusted
+from CardiacCompletionLib.mrml.result_writing import accept
 from CardiacCompletionLib.mrml.undo import CompletionUndo
 from CardiacCompletionWidgets.result_table import ResultTable
 
@@ -52,7 +52,7 @@ class ResultSection:
         self._ui.undoButton.enabled = not self._running and self.undo is not None and self.undo.possible
 
     def _onAcceptButton(self) -> None:
-        mark_as_trusted(self._node, self.table.selectedSegmentId)
+        accept(self._node, self.table.selectedSegmentId)
         self._onAccepted(self._node)
 
     def _onUndoButton(self) -> None:

@@ -55,7 +55,8 @@ class ResultTable:
         segment = node.GetSegmentation().GetSegment(ID)
         name = qt.QTableWidgetItem(segment.GetName())
         name.setIcon(colorIcon(tuple(round(255 * channel) for channel in segment.GetColor())))
-        origin = qt.QTableWidgetItem(_("trusted") if origin_of(segment) == "trusted" else _("inferred"))
+        words = {"trusted": _("trusted"), "inferred": _("inferred"), "continued": _("inferred beyond the cut")}
+        origin = qt.QTableWidgetItem(words[origin_of(segment)])
         volume = qt.QTableWidgetItem(f"{volume_ml(node, ID):.1f}")
         volume.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
         for column, item in ((_NAME, name), (_ORIGIN, origin), (_VOLUME, volume)):

@@ -11,7 +11,7 @@ from CardiacCompletionLib.anatomy.identification import Segment
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.mrml.casting import NOBODY, Role
 
-TRUST, INFER, LEAVE_OUT = "trust", "infer", "leaveOut"
+TRUST, TRUST_CUT, INFER, LEAVE_OUT = "trust", "trustCut", "infer", "leaveOut"
 _NAME, _SEGMENT, _USE = range(3)
 
 
@@ -21,7 +21,7 @@ class StructuresTable:
     Args:
         table: the widget; its rows and columns are made here.
         onSegmentChosen: called with key and segment ID (``NOBODY`` for none).
-        onUseChosen: called with key and one of TRUST, INFER, LEAVE_OUT.
+        onUseChosen: called with key and one of TRUST, TRUST_CUT, INFER, LEAVE_OUT.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class StructuresTable:
         roles: Mapping[str, Role],
         segments: Sequence[Segment],
         trusted: Sequence[str],
+        cut: Sequence[str],
         leftOut: Sequence[str],
     ) -> None:
         """Bring all rows up to date without calling anyone back."""
@@ -70,7 +71,8 @@ class StructuresTable:
             role = roles.get(key)
             self._showName(key, role)
             self._showSegments(key, role, segments)
-            use = TRUST if key in trusted else LEAVE_OUT if key in leftOut else INFER
+            kept = TRUST_CUT if key in cut else TRUST
+            use = kept if key in trusted else LEAVE_OUT if key in leftOut else INFER
             combo = self._uses[key]
             wasBlocked = combo.blockSignals(True)
             combo.setCurrentIndex(combo.findData(use))
@@ -99,10 +101,15 @@ class StructuresTable:
         segment, use = qt.QComboBox(), qt.QComboBox()
         segment.setSizeAdjustPolicy(qt.QComboBox.AdjustToMinimumContentsLengthWithIcon)
         use.addItem(_("Trust"), TRUST)
+        use.addItem(_("Trust, but cut off"), TRUST_CUT)
         use.addItem(_("Infer"), INFER)
         use.addItem(_("Leave out"), LEAVE_OUT)
         use.setToolTip(
-            _("Trust: stays voxel for voxel and guides the rest. Infer: is made anew. Leave out: not in the result.")
+            _(
+                "Trust: stays voxel for voxel and guides the rest; where the image or a flat face cuts it off is found "
+                "out. Trust, but cut off: a cut is there for certain; it stays, too, and is continued beyond the cut. "
+                "Infer: is made anew. Leave out: not in the result."
+            )
         )
         segment.connect("currentIndexChanged(int)", lambda index: self._onSegmentChosen(key, segment.itemData(index)))
         use.connect("currentIndexChanged(int)", lambda index: self._onUseChosen(key, use.itemData(index)))

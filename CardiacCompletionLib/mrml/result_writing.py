@@ -13,7 +13,14 @@ from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, labelmap_image, set_reference_grid, text_from_grid
-from CardiacCompletionLib.mrml.segmentation_reading import LABELMAP, SEEN_ATTRIBUTE, ReadHeart, origin_of, seen_grid
+from CardiacCompletionLib.mrml.segmentation_reading import (
+    LABELMAP,
+    SEEN_ATTRIBUTE,
+    ReadHeart,
+    origin_of,
+    seen_grid,
+    tag_of,
+)
 
 _REFERENCE_ROLE = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
 _INFERRED_OPACITY_3D = 0.55
@@ -87,6 +94,23 @@ def write_result(
         output.EndModify(wasModified)
 
 
+def accept(node: slicer.vtkMRMLSegmentationNode, ID: str) -> None:
+    """Trust an inferred segment from now on; a continuation becomes part of the structure it continues."""
+    segmentation = node.GetSegmentation()
+    segment = segmentation.GetSegment(ID)
+    others = [other for other in segmentation.GetSegmentIDs() if other != ID]
+    continues = [other for other in others if _terms(segmentation.GetSegment(other)) == _terms(segment)]
+    if origin_of(segment) != CONTINUED or not continues:
+        mark_as_trusted(node, ID)
+        return
+    image = slicer.vtkOrientedImageData()
+    node.GetBinaryLabelmapRepresentation(ID, image)
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    logic.SetBinaryLabelmapToSegment(image, node, continues[0], logic.MODE_MERGE_MAX)
+    segmentation.RemoveSegment(ID)
+    mark_as_trusted(node, continues[0])
+
+
 def mark_as_trusted(node: slicer.vtkMRMLSegmentationNode, ID: str) -> None:
     """Tag a segment as trusted, and show it as solid as the others if a completion had inferred it."""
     segment = node.GetSegmentation().GetSegment(ID)
@@ -95,6 +119,10 @@ def mark_as_trusted(node: slicer.vtkMRMLSegmentationNode, ID: str) -> None:
         display.SetSegmentOpacity3D(ID, 1.0)
         display.SetSegmentOpacity2DFill(ID, 1.0)
     segment.SetTag(ORIGIN_TAG, "trusted")
+
+
+def _terms(segment: slicer.vtkSegment) -> str:
+    return tag_of(segment, slicer.vtkSegment.GetTerminologyEntryTagName()) or segment.GetName()
 
 
 def _clear_earlier(segmentation: slicer.vtkSegmentation, own: bool, kept: Collection[str]) -> None:

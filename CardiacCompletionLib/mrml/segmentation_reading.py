@@ -108,7 +108,13 @@ def world_from_node(node: slicer.vtkMRMLTransformableNode) -> np.ndarray:
 
 def origin_of(segment: slicer.vtkSegment) -> str | None:
     """``trusted``, ``inferred`` or ``continued`` if this segment came out of a completion, else None."""
-    return _tag(segment, ORIGIN_TAG)
+    return tag_of(segment, ORIGIN_TAG)
+
+
+def tag_of(segment: slicer.vtkSegment, name: str) -> str | None:
+    """A segment's tag; None if it has none of this name."""
+    value = vtk.reference("")
+    return str(value) if segment.GetTag(name, value) else None
 
 
 def volume_ml(node: slicer.vtkMRMLSegmentationNode, ID: str) -> float:
@@ -123,13 +129,8 @@ def volume_ml(node: slicer.vtkMRMLSegmentationNode, ID: str) -> float:
 
 
 def _described(ID: str, segment: slicer.vtkSegment) -> Segment:
-    terminology = _tag(segment, slicer.vtkSegment.GetTerminologyEntryTagName())
+    terminology = tag_of(segment, slicer.vtkSegment.GetTerminologyEntryTagName())
     return Segment(ID, segment.GetName(), terminology, segment.GetLabelValue(), origin_of(segment))
-
-
-def _tag(segment: slicer.vtkSegment, name: str) -> str | None:
-    value = vtk.reference("")
-    return str(value) if segment.GetTag(name, value) else None
 
 
 def _labelmap_copies(node: slicer.vtkMRMLSegmentationNode, IDs: list[str]) -> slicer.vtkSegmentation:

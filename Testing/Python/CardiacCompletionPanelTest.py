@@ -13,6 +13,7 @@ from panel import (
     VENTRICLES,
     choose,
     completeByButton,
+    cutAbove,
     loadHeart,
     openPanel,
     segmentIdOf,
@@ -101,6 +102,41 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         trust(self.widget, VENTRICLES)
         choose(self.widget.structures.useCombo("left_atrium"), "leaveOut")
         assert "Left atrium" not in segmentNames(completeByButton(self.widget))
+
+    def test_a_structure_that_is_cut_off_is_trusted_and_continued(self) -> None:
+        heart = loadHeart()
+        ID = segmentIdOf(heart, "Right ventricle")
+        cutAbove(heart, ID, share=0.6)
+        kept = maskOf(heart, ID)
+        self.ui.inputSelector.setCurrentNode(heart)
+        trust(self.widget, ("left_ventricle", "myocardium", "left_atrium"))
+        choose(self.widget.structures.useCombo("right_ventricle"), "trustCut")
+        assert self.widget.structures.useCombo("right_ventricle").currentText == "Trust, but cut off"
+        assert "right_ventricle" in self.widget._parameterNode.trusted
+        result = completeByButton(self.widget)
+        np.testing.assert_allclose(maskOf(result, segmentIdOf(result, "Right ventricle")), kept, atol=1e-9)
+        part = result.GetSegmentation().GetSegment(segmentIdOf(result, "Right ventricle (continued)"))
+        assert origin_of(part) == "continued"
+        rows = [self.ui.resultTable.item(row, 1).text() for row in range(self.ui.resultTable.rowCount)]
+        assert rows.count("inferred beyond the cut") == 1
+        choose(self.widget.structures.useCombo("right_ventricle"), "trust")
+        assert list(self.widget._parameterNode.cut) == []
+
+    def test_a_heart_that_looks_wrong_is_refused_unless_the_user_insists(self) -> None:
+        heart = loadHeart()
+        names = ("Left ventricle", "Right ventricle")
+        left, right = (segmentIdOf(heart, name) for name in names)
+        self.ui.inputSelector.setCurrentNode(heart)
+        choose(self.widget.structures.segmentCombo("left_ventricle"), right)
+        choose(self.widget.structures.segmentCombo("right_ventricle"), left)
+        trust(self.widget, ("left_ventricle", "right_ventricle", "left_atrium"))
+        self.ui.completeButton.click()
+        waitUntil(lambda: self.widget.run is None)
+        assert "Left ventricle and Right ventricle look swapped" in self.ui.statusLabel.text
+        self.ui.forceCheckBox.click()
+        assert self.widget._parameterNode.force
+        completeByButton(self.widget)
+        assert "look swapped" in self.ui.warningsLabel.text
 
     def test_a_wrong_mapping_is_seen_and_corrected(self) -> None:
         heart = loadHeart()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import slicer
+import vtk
 from CardiacCompletionWidgets.sample_data import samplePath
 
 VENTRICLES = ("left_ventricle", "myocardium", "right_ventricle")
@@ -38,6 +39,23 @@ def choose(combo: object, data: str) -> None:
     index = combo.findData(data)
     assert index >= 0, f"{data} cannot be chosen"
     combo.setCurrentIndex(index)
+
+
+def cutAbove(node: slicer.vtkMRMLSegmentationNode, segmentId: str, share: float) -> None:
+    """Erase the upper part of a segment, from a share of its height on, as a scan that ends there would."""
+    image = slicer.vtkOrientedImageData()
+    node.GetBinaryLabelmapRepresentation(segmentId, image)
+    extent = list(image.GetExtent())
+    extent[5] = extent[4] + int(share * (extent[5] - extent[4]))
+    clip = vtk.vtkExtractVOI()
+    clip.SetInputData(image)
+    clip.SetVOI(*extent)
+    clip.Update()
+    kept = slicer.vtkOrientedImageData()
+    kept.ShallowCopy(clip.GetOutput())
+    kept.CopyDirections(image)
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    logic.SetBinaryLabelmapToSegment(kept, node, segmentId, logic.MODE_REPLACE)
 
 
 def trust(widget: object, keys: tuple[str, ...]) -> None:

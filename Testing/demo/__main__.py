@@ -85,7 +85,8 @@ def print_table(result: CompletionResult, truth: Heart, vocabulary: Vocabulary) 
     """Structure, trusted or inferred, volume in ml, and Dice against the withheld truth where there is one."""
     truth = on_grid_of(truth, result.heart)
     print(f"\n{'structure':<24}{'origin':<10}{'ml':>8}{'Dice':>8}")
-    for key, volume in result.volumes_ml.items():
+    for key in result.heart.regions:
+        volume = result.heart.volume_ml(key)
         there = key in truth.regions
         score = f"{dice(result.heart.regions[key], truth.regions[key]):.3f}" if there else "-"
         print(f"{vocabulary[key].name:<24}{result.origins[key]:<10}{volume:>8.1f}{score:>8}")

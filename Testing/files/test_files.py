@@ -60,6 +60,25 @@ def test_overlapping_structures_lie_in_layers_of_a_segmentation(tmp_path: Path) 
         assert same(region, original.regions[key])
 
 
+@pytest.mark.parametrize("ending", [".seg.nrrd", ".nii.gz"])
+def test_a_continuation_is_a_segment_of_its_own_or_has_its_structure_s_label(tmp_path: Path, ending: str) -> None:
+    original, path = heart(), tmp_path / f"heart{ending}"
+    beyond = voxelised(ball(5, (-10, 41, 112)), OBLIQUE, SIZE)
+    inside = original.regions["left_ventricle"].cropped(beyond.start, np.add(beyond.start, beyond.mask.shape))
+    beyond = Region.of_mask(beyond.mask & ~inside).shifted(beyond.start)
+    origins = dict.fromkeys(original.regions, "trusted")
+    write_heart(original, origins, VOCABULARY, path, {"left_ventricle": beyond})
+    back = read_segmentation(path)
+    found = back.whole_heart(VOCABULARY).regions["left_ventricle"]
+    if ending == ".nii.gz":
+        assert same(found, original.regions["left_ventricle"].joined(beyond))
+        return
+    assert same(found, original.regions["left_ventricle"])
+    part = next(segment for segment in back.segments if segment.origin == "continued")
+    assert part.name == "Left ventricle (continued)"
+    assert same(back.region(part), beyond)
+
+
 def test_overlapping_structures_do_not_fit_into_a_label_map(tmp_path: Path) -> None:
     original = heart(overlapping=True)
     with pytest.raises(CompletionError, match=r"overlap.*\.seg\.nrrd"):

@@ -84,12 +84,25 @@ def test_a_request_arrives_as_it_was_sent_even_sheared(tmp_path: Path):
 
 
 def test_a_result_arrives_as_it_was_sent(tmp_path: Path):
-    sent = CompletionResult(_small_heart(), ("aorta",), ("left_atrium",), ("Mind the gap.",), {"fields": 1.5})
+    part = Region(np.ones((2, 3, 4), dtype=bool), (1, 0, 0))
+    sent = CompletionResult(
+        _small_heart(),
+        ("aorta",),
+        ("left_atrium",),
+        ("Mind the gap.",),
+        {"fields": 1.5},
+        cut=("aorta",),
+        continued={"aorta": part},
+        unlikeness=0.7,
+    )
     write_result(tmp_path, sent)
     received = read_result(tmp_path)
     _assert_same(received.heart, sent.heart)
     assert (received.trusted, received.inferred, received.warnings) == (sent.trusted, sent.inferred, sent.warnings)
     assert received.timings == sent.timings
+    assert (received.cut, received.unlikeness) == (sent.cut, sent.unlikeness)
+    assert received.continued["aorta"].start == part.start
+    np.testing.assert_array_equal(received.continued["aorta"].mask, part.mask)
 
 
 def test_half_a_message_waits_for_its_other_half(tmp_path: Path):

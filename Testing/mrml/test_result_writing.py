@@ -17,8 +17,10 @@ from CardiacCompletionLib.completion.field import SampledField
 from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.lattice import Lattice
+from CardiacCompletionLib.geometry.region import Region
+from CardiacCompletionLib.mrml.casting import cast
 from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, reference_grid
-from CardiacCompletionLib.mrml.result_writing import mark_as_trusted, new_output_beside, write_result
+from CardiacCompletionLib.mrml.result_writing import accept, mark_as_trusted, new_output_beside, write_result
 from CardiacCompletionLib.mrml.segmentation_reading import origin_of, read_heart
 from Testing.mrml.phantoms import SHAPE, linear_transform, partial_heart, segment_id, segmentation_of, voxels_of
 
@@ -207,6 +209,51 @@ def test_an_accepted_inference_stays_in_the_next_round(scene):
     np.testing.assert_array_equal(again.regions["left_atrium"].mask, kept)
     assert output.GetDisplayNode().GetSegmentOpacity3D(atrium) == 1.0
     assert output.GetSegmentation().GetNumberOfSegments() == 4
+
+
+def continued_upwards(node):
+    """A result in which the left ventricle goes on beyond the upper end of its voxels."""
+    read = read_trusted(node)
+    ventricle = read.heart.regions["left_ventricle"]
+    top = ventricle.mask[-1:]
+    region = Region(np.repeat(top, 3, axis=0), (ventricle.start[0] + len(ventricle.mask), *ventricle.start[1:]))
+    result = CompletionResult(
+        read.heart, TRUSTED, (), (), {}, cut=("left_ventricle",), continued={"left_ventricle": region}
+    )
+    return read, result, region
+
+
+@pytest.mark.parametrize("into_the_input", [True, False])
+def test_a_continuation_is_a_segment_of_its_own_and_the_trusted_one_stays(scene, into_the_input):
+    masks = partial_heart()
+    node = segmentation_of(masks)
+    read, result, region = continued_upwards(node)
+    output = node if into_the_input else new_output_beside(node)
+    for _ in range(2):
+        write_result(result, read, node, output, VOCABULARY)
+    name = "left_ventricle" if into_the_input else "Left ventricle"
+    np.testing.assert_array_equal(voxels_of(output, segment_id(output, name), SHAPE), masks["left_ventricle"])
+    part = segment(output, "Left ventricle (continued)")
+    assert origin_of(part) == "continued"
+    np.testing.assert_allclose(part.GetColor(), np.array(VOCABULARY["left_ventricle"].color) / 255)
+    box = voxels_of(output, segment_id(output, "Left ventricle (continued)"), SHAPE)[region.box]
+    np.testing.assert_array_equal(box, region.mask)
+    assert len([i for i in output.GetSegmentation().GetSegmentIDs() if "continued" in i]) == 1
+    # For the next completion it is no second left ventricle.
+    roles = cast(output, ["left_ventricle"], VOCABULARY)
+    assert roles["left_ventricle"].segment_id == segment_id(output, name)
+
+
+def test_an_accepted_continuation_becomes_part_of_its_structure(scene):
+    node = segmentation_of(partial_heart())
+    read, result, region = continued_upwards(node)
+    output = new_output_beside(node)
+    write_result(result, read, node, output, VOCABULARY)
+    accept(output, segment_id(output, "Left ventricle (continued)"))
+    assert not segment_id(output, "Left ventricle (continued)")
+    voxels = voxels_of(output, segment_id(output, "Left ventricle"), SHAPE)
+    assert voxels.sum() == partial_heart()["left_ventricle"].sum() + region.mask.sum()
+    assert origin_of(segment(output, "Left ventricle")) == "trusted"
 
 
 def test_inferred_structures_look_different(scene):
