@@ -12,7 +12,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.cohort.atlas import read_atlas
 from Training.cohort.factors import Population, population
-from Training.cohort.fit_command import read_real
+from Training.cohort.fit_command import read_real, summary
 from Training.cohort.fitting import Fit, first_guess, fit
 from Training.cohort.heart import heart
 from Training.cohort.pose import Pose
@@ -56,6 +56,14 @@ def test_vessels_end_where_the_scan_ends():
     target = RealHeart(LabelMap(voxels, virtual.label_map.ijk_to_ras), samples=150)
     assert truth.ends(target)["pulmonary_artery"][1:] == [0.0, 0.0]
     assert truth.dice(target)["pulmonary_artery"] > 0.85
+
+
+def test_fits_that_fall_short_are_named():
+    overlaps = {"good": {"right_atrium": 0.9, "aorta": 0.72}, "poor": {"right_atrium": 0.82, "aorta": 0.64}}
+    lines = summary(overlaps).splitlines()
+    assert "right_atrium below 0.85: poor 0.82" in lines
+    assert "aorta below 0.7: poor 0.64" in lines
+    assert not any("good" in line for line in lines)
 
 
 def test_a_heart_without_an_atrium_cannot_be_fitted():

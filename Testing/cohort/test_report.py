@@ -12,6 +12,8 @@ from Training.__main__ import main
 from Training.cohort.checks import faults
 from Training.cohort.fit_command import read_real
 from Training.cohort.heart import heart
+from Training.cohort.published import Published
+from Training.cohort.report import correlation_lines, published_lines
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,27 @@ def test_the_report_holds_numbers_pictures_and_names_what_fails(tmp_path):
     assert "Petersen 2017" in page
     assert (tmp_path / "hearts.png").stat().st_size > 20_000
     assert (tmp_path / "volumes.png").stat().st_size > 5_000
+
+
+def test_real_hearts_without_muscle_count_half_in_the_ties():
+    keys = ("myocardium", "left_ventricle", "right_ventricle", "left_atrium", "right_atrium")
+    rows = {str(k): {"phase": "diastole", **{f"{key}_ml": str(100.0 + k) for key in keys}} for k in range(6)}
+    real = {key: np.array([0.0, 1.0, 2.0, 3.0, 0.0, 3.0]) for key in keys}
+    real["right_atrium"] = np.array([0.0, 1.0, 2.0, 3.0, 3.0, 0.0])  # the last two contradict the others
+    real["myocardium"] = np.array([0.0, 1.0, 2.0, 3.0, np.nan, np.nan])
+    line = next(row for row in correlation_lines(rows, real) if row.startswith("| right ventricle, right atrium"))
+    plain = np.corrcoef(real["right_ventricle"], real["right_atrium"])[0, 1]
+    assert float(line.split("|")[3].split()[0]) > plain + 0.15
+    assert "| 1.00 (n = 6) |" in line
+
+
+def test_a_report_says_what_lies_outside_its_range(monkeypatch):
+    entry = Published("Quantity", "some_ml", 2.0, "", 15.0, 25.0, "ml", "someone")
+    monkeypatch.setattr("Training.cohort.report.PUBLISHED", (entry,))
+    inside = {str(k): {"phase": "systole", "some_ml": str(9.0 + 0.2 * k)} for k in range(11)}
+    outside = {**inside, **{f"x{k}": {"phase": "systole", "some_ml": "16"} for k in range(3)}}
+    assert "| yes |" in published_lines(inside)[2]
+    assert "| **no** |" in published_lines(outside)[2]
 
 
 def test_a_report_needs_a_cohort(tmp_path, capsys):

@@ -20,6 +20,9 @@ from Training.cohort.fitting import fit
 from Training.cohort.real_heart import RealHeart
 from Training.cohort.recentre import FittedHeart, write_fits
 
+_CHAMBERS = ("left_ventricle", "myocardium", "right_ventricle", "left_atrium", "right_atrium")
+AIMS = dict.fromkeys(_CHAMBERS, 0.85) | {"aorta": 0.7, "pulmonary_artery": 0.7}  # Dice that a fit should reach
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="label maps of real hearts (.nii.gz, cardiac10 labels)")
@@ -85,10 +88,14 @@ def write_dice(path: Path, overlaps: Mapping[str, Mapping[str, float]]) -> None:
 
 
 def summary(overlaps: Mapping[str, Mapping[str, float]]) -> str:
-    """Mean and worst Dice of each structure over the hearts that label it."""
+    """Mean and worst Dice of each structure over the hearts that label it, and which fits fall short of the aims."""
     lines = [f"{'structure':24s} hearts  mean  worst"]
     for key in GAPS:
         values = [overlap[key] for overlap in overlaps.values() if key in overlap]
         if values:
             lines.append(f"{key:24s} {len(values):6d}  {np.mean(values):.3f} {np.min(values):.3f}")
+    for key, aim in AIMS.items():
+        short = [f"{name} {found[key]:.2f}" for name, found in overlaps.items() if found.get(key, 1.0) < aim]
+        if short:
+            lines.append(f"{key} below {aim}: {', '.join(short)}")
     return "\n".join(lines)
