@@ -13,6 +13,8 @@ _POINTS = 600
 _ROUNDS = 12
 # How far a field is usually off: mm, radians, logarithm of scale. What is seen must speak against it to move it more.
 _USUAL = np.array([8.0] * 3 + [np.radians(12.0)] * 3 + [0.12])
+# A free size would swell to swallow outliers: the logarithm of the scale at most.
+_MOST_SCALE = 0.25
 # Distances in mm: their usual scatter, and from where on they pull no harder.
 _SCATTER = 2.0
 _OUTLIER = 6.0
@@ -37,6 +39,7 @@ def aligned(field: SampledField, seen: np.ndarray) -> SampledField:
         normal = (slope * weight[:, None]).T @ slope + np.diag(1.0 / _USUAL**2)
         step = np.linalg.solve(normal, -(slope * weight[:, None]).T @ distance - pose / _USUAL**2)
         pose = pose + step
+        pose[6] = np.clip(pose[6], -_MOST_SCALE, _MOST_SCALE)
         if np.abs(step / _USUAL).max() < 1e-3:
             break
     return _moved(field, middle, pose)

@@ -111,6 +111,8 @@ class HeartCompleter:
         for key in cuts.keys() & fields.keys():
             clock.check()
             fields[key] = aligned(fields[key], evidence.surfaces[key].points)
+            if not (fields[key].values < 0).any():
+                del fields[key]
         clock.stage("composition", 0.85, "Fitting the structures together")
         composed = compose(kept, fields, self._vocabulary, cuts, clock.check)
         inferred = tuple(key for key in wanted if key in composed.heart.regions and key not in kept.regions)
@@ -178,4 +180,9 @@ class HeartCompleter:
             for key, faces in evidence.cuts.items()
             if not faces
         ]
-        return (*missing, *faceless)
+        unmet = [
+            f"{names[key]} is cut off, but what was inferred beyond the cut does not meet it, so it is not continued."
+            for key, faces in evidence.cuts.items()
+            if key in wanted and key not in composed.continued and any(face.certain for face in faces)
+        ]
+        return (*missing, *faceless, *unmet)

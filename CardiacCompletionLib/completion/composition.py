@@ -13,7 +13,7 @@ from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.continuation import continued_values, joined_part
 from CardiacCompletionLib.completion.field import SampledField
-from CardiacCompletionLib.completion.joining import bridge, close_gap, keep_inside, line
+from CardiacCompletionLib.completion.joining import SIGHT, bridge, close_gap, keep_inside, line
 from CardiacCompletionLib.completion.workspace import Workspace
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.cut import CutFace
@@ -21,7 +21,8 @@ from CardiacCompletionLib.geometry.lattice import resampled
 from CardiacCompletionLib.geometry.region import Region
 
 _SPECK_FRACTION = 0.02
-_MOST_VOXELS = 600_000_000
+# Of the box that holds all that is inferred: a heart at a third of a millimetre.
+_MOST_VOXELS = 150_000_000
 
 
 @dataclass(frozen=True)
@@ -65,22 +66,24 @@ def compose(
     first = np.min([low for low, _ in extents.values()], axis=0)
     last = np.max([high for _, high in extents.values()], axis=0)
     lower, upper = np.minimum(0, first), np.maximum(trusted.shape, last)
-    if np.prod((upper - lower).astype(float)) > _MOST_VOXELS:
+    if np.prod((last - first).astype(float)) > _MOST_VOXELS:
         raise CompletionError(
             f"The voxels are too fine for a whole heart ({trusted.spacing.min():.2g} mm): resample the segmentation "
             "to 0.5 mm or more."
         )
     grown = _grown(trusted, lower, upper)
-    work = Workspace.around(grown, first - lower, last - lower, tuple(fields))
+    # What the structures meet just outside their own box is looked at, too.
+    margin = np.ceil(SIGHT / trusted.spacing[::-1]).astype(int)
+    begin, end = np.maximum(first - margin, lower) - lower, np.minimum(last + margin, upper) - lower
+    work = Workspace.around(grown, begin, end, tuple(fields))
     # What lies on top, such as coronary arteries, is painted last, over what it lies on.
     for key in sorted(fields, key=lambda key: vocabulary[key].on_top):
         check()
-        low, high = (extent - first for extent in extents[key])
-        values = _on_grid(fields[key], grown.ijk_to_ras, low + work.first, high + work.first)
+        low, high = (extent - lower for extent in extents[key])
+        values = _on_grid(fields[key], grown.ijk_to_ras, low, high)
         if key in cuts:
-            place = low + work.first
-            values = continued_values(values, fields[key], grown.regions[key], cuts[key], grown.ijk_to_ras, place)
-        work.paint(key, low, values, vocabulary[key].on_top)
+            values = continued_values(values, fields[key], grown.regions[key], cuts[key], grown.ijk_to_ras, low)
+        work.paint(key, low - work.first, values, vocabulary[key].on_top)
     work.forget_depths()
     _see_to_anatomy(work, vocabulary, grown, cuts, check)
     found = {key: region for key in fields if (region := work.region_of(key)) is not None}

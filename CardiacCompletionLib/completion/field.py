@@ -19,7 +19,8 @@ from CardiacCompletionLib.geometry.lattice import Lattice, upsampled
 
 # A distance field changes by 1 mm per mm; learned fields a little faster.
 LIPSCHITZ = 1.25
-COARSEST = 8.0
+# Nodes from the middle of the first lattice to its end, about: few, for none is left out there.
+_FIRST_NODES = 7.0
 # Millimetres.
 TOLERANCE = 0.03
 
@@ -38,18 +39,20 @@ def coarse_lattice(
     center: np.ndarray, half_extent: float, spacing: float, directions: np.ndarray
 ) -> tuple[Lattice, int]:
     """The lattice to begin with, and how many halvings lead to ``spacing``; all lengths in mm."""
-    halvings = max(0, int(np.floor(np.log2(COARSEST / spacing))))
+    halvings = max(0, round(float(np.log2(half_extent / _FIRST_NODES / spacing))))
     return Lattice.around(center, half_extent, spacing * 2**halvings, directions), halvings
 
 
-def sample_field(ask: Ask, lattice: Lattice, halvings: int) -> SampledField | None:
+def sample_field(ask: Ask, lattice: Lattice, halvings: int, first: np.ndarray | None = None) -> SampledField | None:
     """The field at ``halvings`` times halved spacing; None where it has no inside.
 
     Args:
         ask: RAS mm points [N, 3] -> signed distance [N] in mm.
         lattice: coarse lattice that holds the surface.
+        first: the field at its nodes [k, j, i], if it is known already.
     """
-    values = ask(lattice.all_points()).astype(np.float32).reshape(lattice.shape)
+    values = ask(lattice.all_points()).reshape(lattice.shape) if first is None else first
+    values = values.astype(np.float32)
     for _ in range(halvings):
         bound = LIPSCHITZ * np.linalg.norm(lattice.steps.sum(axis=1)) / 2
         box = _bounding_box(values < bound)

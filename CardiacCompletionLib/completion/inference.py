@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -40,26 +41,32 @@ class Inference:
         directions = heart.ijk_to_ras[:3, :3][:, ::-1]
         lattice, halvings = coarse_lattice(frame.origin, REACH * frame.scale, spacing, directions)
         fields: dict[str, SampledField] = {}
+        if not wanted:
+            return fields
+        first = self.distances(wanted, lattice.all_points()).reshape(len(wanted), *lattice.shape)
         for number, key in enumerate(wanted):
             share = (_END - _BEGIN) / len(wanted)
             self._clock.tell(_BEGIN + share * number, f"Inferring: {vocabulary[key].name}")
-            field = sample_field(lambda ras, key=key: self.distances(key, ras), lattice, halvings)
+            field = sample_field(partial(self._distance, key), lattice, halvings, first[number])
             if field is not None:
                 fields[key] = field
         return fields
 
-    def distances(self, key: str, ras: np.ndarray) -> np.ndarray:
-        """Signed distance float32 [N], mm, of a structure at RAS mm points [N, 3]."""
-        frame = self._evidence.frame
-        index = torch.tensor([self._network.config.structures.index(key)], device=self._device)
+    def distances(self, keys: Sequence[str], ras: np.ndarray) -> np.ndarray:
+        """Signed distances float32 [W, N], mm, of structures at RAS mm points [N, 3]."""
+        frame, known = self._evidence.frame, self._network.config.structures
+        index = torch.tensor([known.index(key) for key in keys], device=self._device)
         points = torch.from_numpy(frame.from_ras(ras).astype(np.float32))
         answers = []
         for chunk in points.split(_CHUNK):
             self._clock.check()
             with torch.inference_mode():
                 asked = chunk[None].to(self._device)
-                answers.append(self._network.decode(self.latents, asked, self.places, index)[0, 0].cpu())
-        return torch.cat(answers).numpy() * frame.scale
+                answers.append(self._network.decode(self.latents, asked, self.places, index)[0].cpu())
+        return torch.cat(answers, dim=1).numpy() * np.float32(frame.scale)
+
+    def _distance(self, key: str, ras: np.ndarray) -> np.ndarray:
+        return self.distances([key], ras)[0]
 
     def _latents(self) -> torch.Tensor:
         config = self._network.config

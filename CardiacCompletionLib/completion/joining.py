@@ -16,6 +16,8 @@ from CardiacCompletionLib.completion.workspace import Box, Workspace, shared
 _THIN_GAP = 3.0
 # A piece that ends this close to where it springs from is led there.
 _BRIDGE = 10.0
+# How far from an inferred structure anything can matter.
+SIGHT = _BRIDGE + 1.0
 _BRIDGE_RADIUS = 2.0
 # The least thickness of a muscle around its cavity, and how far below its own upper end it must be closed.
 _LEAST_WALL = 2.0

@@ -28,6 +28,7 @@ _LEAST_AREA = 20.0
 # Cosines: how far normals stray within a cap; how far the surface behind a cap's rim still faces as the cap does.
 _STRAY = 0.9
 _STRAIGHT = 0.97
+_COARSEST = 3.0
 _BLUNT = 0.5
 # How far normals turn from a cap's middle to its rim at most, in radians.
 _BULGE = 0.3
@@ -37,9 +38,9 @@ _RING = 0.5
 # How much larger the section just behind a cap may be than the cap: the last slice of a rounded end is a small one.
 _WIDENING = 1.7
 # At how many places to look, at every how many points of a plane that has been found, on a surface of how many points.
-_TRIES = 150
+_TRIES = 100
 _STRIDE = 5
-_POINTS = 3000
+_POINTS = 2500
 
 
 @dataclass(frozen=True)
@@ -102,22 +103,23 @@ def border_cuts(
 
 
 def planar_caps(surface: Surface, ijk_to_ras: np.ndarray) -> list[CutFace]:
-    """Flat faces with a sharp rim on a surface, the largest first; the border of the grid is not looked at."""
-    if len(surface.points) < 10:
-        return []
+    """Flat faces with a sharp rim on a surface, the largest first; the border of the grid is not looked at.
+
+    In voxels larger than 3 mm nothing can be told from anything, and none are found.
+    """
     lattice = np.asarray(ijk_to_ras)[:3, :3]
+    if len(surface.points) < 10 or np.cbrt(abs(np.linalg.det(lattice))) > _COARSEST:
+        return []
     thinned = surface.resampled(_POINTS) if len(surface.points) > _POINTS else surface
     reach = max(2.2 * float(np.linalg.norm(lattice, axis=0).max()), 2.2 * np.sqrt(float(np.median(thinned.areas))))
     tree = cKDTree(thinned.points)
-    pairs = tree.query_pairs(reach, output_type="ndarray")
-    both = np.concatenate([pairs, pairs[:, ::-1]]).T
-    neighbours = csr_matrix((np.ones(both.shape[1], dtype=bool), both), shape=(len(thinned.points),) * 2)
+    pairs = tree.query_pairs(reach, output_type="ndarray").T
     caps: list[CutFace] = []
     taken = np.zeros(len(thinned.points), dtype=bool)
 
     def look(seed: int) -> None:
         taken[seed] = True
-        patch = _grown(thinned, tree, neighbours, seed, lattice)
+        patch = _grown(thinned, tree, pairs, seed, lattice)
         if patch is None:
             return
         taken[patch] = True
@@ -205,9 +207,7 @@ def _is_flat_around(surface: Surface, tree: cKDTree, seed: int, lattice: np.ndar
     return bool((slab & (surface.normals[near] @ normal > _STRAY)).mean() > 0.8)
 
 
-def _grown(
-    surface: Surface, tree: cKDTree, neighbours: csr_matrix, seed: int, lattice: np.ndarray
-) -> np.ndarray | None:
+def _grown(surface: Surface, tree: cKDTree, pairs: np.ndarray, seed: int, lattice: np.ndarray) -> np.ndarray | None:
     """Bool [N]: the connected points around a seed that lie in one plane; None if they are too few."""
     _, point, normal = _plane_around(surface, tree, seed, lattice)
     patch = np.zeros(len(surface.points), dtype=bool)
@@ -215,44 +215,60 @@ def _grown(
         before = patch
         slab = np.abs((surface.points - point) @ normal) < _THICKNESS * _thickness(normal, lattice)
         slab &= surface.normals @ normal > _STRAY
-        patch = _connected(slab, neighbours, seed)
+        patch = _connected(slab, pairs, seed)
         if patch.sum() < 5:
             return None
         if (patch == before).all():
             break
-        point = np.average(surface.points[patch], axis=0, weights=surface.areas[patch])
-        _, _, axes = np.linalg.svd(surface.points[patch] - point, full_matrices=False)
+        point, axes, extent, bend = _form(surface, patch)
+        # Most places lie on walls, which even a first patch shows.
+        if extent[1] < 0.7 * _SLENDER * extent[0] or bend > 2.0 * _BULGE:
+            return None
         normal = axes[2] * np.sign(axes[2] @ normal)
     return patch
 
 
-def _connected(among: np.ndarray, neighbours: csr_matrix, seed: int) -> np.ndarray:
+def _form(surface: Surface, patch: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Of a patch: middle [3]; axes [3, 3] as rows, the normal last; half length and width; how its normals turn."""
+    points, areas = surface.points[patch], surface.areas[patch]
+    middle = areas @ points / areas.sum()
+    offset = points - middle
+    axes = np.linalg.eigh(offset.T @ (offset * areas[:, None]))[1].T[::-1]
+    place = offset @ axes[:2].T
+    squares = place**2
+    extent = 2.0 * np.sqrt(areas @ squares / areas.sum())
+    slope = (place * (surface.normals[patch] @ axes[:2].T)).sum(axis=0) / np.maximum(squares.sum(axis=0), 1e-9)
+    return middle, axes, extent, float((np.abs(slope) * extent).max())
+
+
+def _connected(among: np.ndarray, pairs: np.ndarray, seed: int) -> np.ndarray:
     """Bool [N]: those of the points that are connected to a seed."""
     reached = np.zeros(len(among), dtype=bool)
-    if among[seed]:
-        chosen = np.flatnonzero(among)
-        _, piece = connected_components(neighbours[chosen][:, chosen], directed=False)
-        reached[chosen[piece == piece[np.searchsorted(chosen, seed)]]] = True
+    if not among[seed]:
+        return reached
+    here, there = pairs
+    both = among[here] & among[there]
+    chosen = np.flatnonzero(among)
+    number = np.zeros(len(among), dtype=np.int32)
+    number[chosen] = np.arange(len(chosen), dtype=np.int32)
+    ends = (number[here[both]], number[there[both]])
+    graph = csr_matrix((np.ones(len(ends[0]), dtype=np.int8), ends), shape=(len(chosen),) * 2)
+    _, piece = connected_components(graph, directed=False)
+    reached[chosen[piece == piece[number[seed]]]] = True
     return reached
 
 
 def _cap(surface: Surface, patch: np.ndarray, lattice: np.ndarray, reach: float) -> CutFace | None:
-    points, areas = surface.points[patch], surface.areas[patch]
-    area = float(areas.sum())
-    middle = np.average(points, axis=0, weights=areas)
-    _, _, axes = np.linalg.svd(points - middle, full_matrices=False)
+    middle, axes, extent, bend = _form(surface, patch)
     normal = axes[2] * np.sign((surface.normals[patch] @ axes[2]).sum())
-    voxel = _thickness(normal, lattice)
-    face = CutFace(middle, normal, points, area, border=False, certain=False)
-    if area < _LEAST_AREA or face.radius < _LEAST_RADIUS * np.cbrt(abs(np.linalg.det(lattice))):
+    area = float(surface.areas[patch].sum())
+    face = CutFace(middle, normal, surface.points[patch], area, border=False, certain=False)
+    if face.area < _LEAST_AREA or face.radius < _LEAST_RADIUS * np.cbrt(abs(np.linalg.det(lattice))):
         return None
     # A disc is as wide as long, and its normals turn neither along nor across.
-    offset = (points - middle) @ axes[:2].T
-    extent = 2.0 * np.sqrt(np.average(offset**2, axis=0, weights=areas))
-    slope = (offset * (surface.normals[patch] @ axes[:2].T)).sum(axis=0) / np.maximum((offset**2).sum(axis=0), 1e-9)
-    if extent.min() < _SLENDER * extent.max() or (np.abs(slope) * extent > _BULGE).any():
+    if extent[1] < _SLENDER * extent[0] or bend > _BULGE:
         return None
-    return face if _has_sharp_rim(surface, face, ~patch, axes[:2], reach, voxel) else None
+    return face if _has_sharp_rim(surface, face, ~patch, axes[:2], reach, _thickness(normal, lattice)) else None
 
 
 def _has_sharp_rim(
