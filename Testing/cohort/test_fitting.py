@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.cohort.atlas import read_atlas
 from Training.cohort.factors import Population, population
-from Training.cohort.fit_command import read_real, summary
+from Training.cohort.fit_command import read_real, summary, weight_of
 from Training.cohort.fitting import Fit, first_guess, fit
 from Training.cohort.heart import heart
 from Training.cohort.pose import Pose
@@ -64,6 +65,14 @@ def test_fits_that_fall_short_are_named():
     assert "right_atrium below 0.85: poor 0.82" in lines
     assert "aorta below 0.7: poor 0.64" in lines
     assert not any("good" in line for line in lines)
+
+
+def test_doubtful_hearts_count_less():
+    arguments = Namespace(same_patient=["twice_a", "twice_b"], half=["dead"])
+    seen, unseen = ["left_ventricle", "myocardium"], ["left_ventricle"]
+    weights = [weight_of(name, seen, arguments) for name in ("alive", "dead", "twice_a")]
+    assert weights == [1.0, 0.5, 0.5]
+    assert weight_of("twice_b", unseen, arguments) == 0.25
 
 
 def test_a_heart_without_an_atrium_cannot_be_fitted():

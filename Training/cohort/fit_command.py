@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CASE",
         help="cases that show one patient; together they count as one heart",
     )
+    parser.add_argument(
+        "--half",
+        nargs="+",
+        default=[],
+        metavar="CASE",
+        help="cases that count half: hearts after death, whose cavities no longer hold what they held in life",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -52,9 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
             continue
         found = fit(real, population().mean().variants, arguments.rounds)
         overlaps[name] = found.dice(real)
-        weight = 1 / len(arguments.same_patient) if name in arguments.same_patient else 1.0
-        if "myocardium" not in real.keys:  # all else is placed by the left ventricle in its muscle, unseen here
-            weight *= 0.5
+        weight = weight_of(name, real.keys, arguments)
         spreads = population().spreads
         hearts.append(FittedHeart(name, weight, found.measures, found.covariance * np.outer(spreads, spreads)))
         tqdm.write(f"{name}: " + ", ".join(f"{key} {dice:.2f}" for key, dice in overlaps[name].items()))
@@ -63,6 +68,16 @@ def run(arguments: argparse.Namespace) -> None:
     write_fits(arguments.out, population(), hearts)
     write_dice(arguments.out / "dice.csv", overlaps)
     print(summary(overlaps))
+
+
+def weight_of(name: str, keys: Sequence[str], arguments: argparse.Namespace) -> float:
+    """How many hearts a case with these structures counts for."""
+    weight = 1 / len(arguments.same_patient) if name in arguments.same_patient else 1.0
+    if name in arguments.half:
+        weight *= 0.5
+    if "myocardium" not in keys:  # all else is placed by the left ventricle in its muscle, unseen here
+        weight *= 0.5
+    return weight
 
 
 def read_real(path: Path) -> LabelMap:
