@@ -3,13 +3,16 @@
 Side by side in one run, weights loaded, the bundled heart with five structures trusted and with two: our sparse way,
 the same network asked at every node, and the upstream way (a network of VecHeart's size asked at 129 points a side, one
 class at a time; a slice of the points is timed and multiplied, for the work is the same everywhere). The floor is the
-floating-point work of the sparse way's questions at this computer's measured matrix-multiply rate.
+floating-point work of the sparse way's questions at this computer's measured matrix-multiply rate. Peak memory is that of
+a process of its own for each spacing, with what loading the weights took set apart.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -18,7 +21,8 @@ import torch
 
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
-from CardiacCompletionLib.completion import completer as engine
+from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.completion import inference as engine
 from CardiacCompletionLib.completion.field import SampledField
 from CardiacCompletionLib.files.reading import read_segmentation
 from CardiacCompletionLib.geometry.lattice import Lattice
@@ -58,8 +62,11 @@ def work_per_question(config: HeartModelConfig) -> float:
     return 2.0 * (embedding + attention + config.dim)
 
 
-def dense_field(ask: Callable[[np.ndarray], np.ndarray], lattice: Lattice, halvings: int) -> SampledField | None:
+def dense_field(
+    ask: Callable[[np.ndarray], np.ndarray], lattice: Lattice, halvings: int, first: np.ndarray | None = None
+) -> SampledField | None:
     """The field asked at every node of the finest lattice."""
+    del first
     for _ in range(halvings):
         lattice = lattice.refined()
     values = ask(lattice.all_points()).astype(np.float32).reshape(lattice.shape)
@@ -70,47 +77,84 @@ def upstream_seconds(structures: int) -> float:
     network = HeartAutoEncoder(UPSTREAM).eval()
     latents = torch.randn(1, 5, UPSTREAM.latents, UPSTREAM.dim)
     queries, wanted = torch.rand(1, SLICE, 3) - 0.5, torch.tensor([0])
+    places = torch.zeros(1, 5, 3), torch.eye(3).expand(1, 5, 3, 3)
     with torch.inference_mode():
-        once = seconds(lambda: network.decode(latents, queries, wanted))
+        once = seconds(lambda: network.decode(latents, queries, places, wanted))
     return once / SLICE * UPSTREAM_SIDE**3 * structures
+
+
+def questions(completer: HeartCompleter, work: Callable[[], object]) -> int:
+    """How many points of how many structures the network is asked for."""
+    network, asked = completer._model.network, 0
+    decode = network.decode
+
+    def counting(latents: torch.Tensor, points: torch.Tensor, places: tuple, wanted: torch.Tensor) -> torch.Tensor:
+        nonlocal asked
+        asked += points.shape[1] * len(wanted)
+        return decode(latents, points, places, wanted)
+
+    network.decode = counting
+    work()
+    del network.decode
+    return asked
+
+
+def whole_heart() -> Heart:
+    return read_segmentation(resource_path("SampleData", "WholeHeart.seg.nrrd")).whole_heart(load_vocabulary())
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+
+
+def print_own_peak(spacing: float) -> None:
+    """Complete once in this process and print what it took."""
+    completer, heart = HeartCompleter.load(device="cpu"), whole_heart()
+    completer.complete(heart, CASES["five structures missing"], 8.0)
+    before = peak_mb()
+    completer.complete(heart, CASES["five structures missing"], spacing)
+    print(f"peak memory at {spacing} mm: {peak_mb():.0f} MB, of which {before:.0f} MB before the work")
+
+
+def print_case(completer: HeartCompleter, heart: Heart, name: str, spacing: float, rate: float) -> None:
+    def work() -> object:
+        return completer.complete(
+            heart, CASES.get(name, tuple(heart.regions)), spacing, resample_trusted=name not in CASES
+        )
+
+    ours, asked = seconds(work), questions(completer, work)
+    floor = asked * work_per_question(completer._model.network.config) / rate
+    timings = ", ".join(f"{stage} {share:.2f}" for stage, share in work().timings.items())
+    print(f"{name}, {spacing} mm: {ours:.2f} s ({timings}), {ours / floor:.1f} times the floor ({asked} questions)")
+    if spacing != 1.0 or name != "five structures missing":
+        return
+    sparse, engine.sample_field = engine.sample_field, dense_field
+    dense = seconds(work, 1)
+    engine.sample_field = sparse
+    upstream = upstream_seconds(5)
+    print(f"  the same network everywhere: {dense:.0f} s, {dense / ours:.0f} times ours")
+    print(f"  the upstream way:            {upstream:.0f} s, {upstream / ours:.0f} times ours")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
-    torch.set_num_threads(parser.parse_args().threads)
+    parser.add_argument("--peak", type=float, metavar="MM", help="only the peak memory at this spacing")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    if arguments.peak:
+        print_own_peak(arguments.peak)
+        return
     rate = multiply_rate()
     print(f"matrix products: {rate / 1e9:.0f} GFLOP/s on {torch.get_num_threads()} threads")
-    completer = HeartCompleter.load(device="cpu")
-    heart = read_segmentation(resource_path("SampleData", "WholeHeart.seg.nrrd")).whole_heart(load_vocabulary())
-    config = completer._model.network.config
-    sparse = engine.sample_field
-    asked = 0
-
-    def counting(ask: Callable[[np.ndarray], np.ndarray], lattice: Lattice, halvings: int) -> SampledField | None:
-        def count(ras: np.ndarray) -> np.ndarray:
-            nonlocal asked
-            asked += len(ras)
-            return ask(ras)
-
-        return sparse(count, lattice, halvings)
-
-    for name, trusted in CASES.items():
-        missing = len(config.structures) - len(trusted)
+    completer, heart = HeartCompleter.load(device="cpu"), whole_heart()
+    for name in (*CASES, "all ten structures"):
         for spacing in (2.5, 1.0):
-            ours = seconds(lambda t=trusted, s=spacing: completer.complete(heart, t, s))
-            asked, engine.sample_field = 0, counting
-            completer.complete(heart, trusted, spacing)
-            floor = asked * work_per_question(config) / rate
-            print(f"{name}, {spacing} mm: {ours:.2f} s, {ours / floor:.1f} times the floor ({asked} questions)")
-            if spacing == 1.0 and missing == 5:
-                engine.sample_field = dense_field
-                dense = seconds(lambda t=trusted: completer.complete(heart, t, 1.0), 1)
-                upstream = upstream_seconds(missing)
-                print(f"  the same network everywhere: {dense:.0f} s, {dense / ours:.0f} times ours")
-                print(f"  the upstream way:            {upstream:.0f} s, {upstream / ours:.0f} times ours")
-            engine.sample_field = sparse
-    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB (dense included)")
+            print_case(completer, heart, name, spacing, rate)
+    for spacing in (2.0, 1.0, 0.5):
+        subprocess.run(
+            [sys.executable, __file__, "--threads", str(arguments.threads), "--peak", str(spacing)], check=True
+        )
 
 
 if __name__ == "__main__":
