@@ -38,9 +38,9 @@ _RING = 0.5
 # How much larger the section just behind a cap may be than the cap: the last slice of a rounded end is a small one.
 _WIDENING = 1.7
 # At how many places to look, at every how many points of a plane that has been found, on a surface of how many points.
-_TRIES = 100
+_TRIES = 60
 _STRIDE = 5
-_POINTS = 2500
+_POINTS = 1800
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.command_line.main import main
 from CardiacCompletionLib.files.reading import read_segmentation
@@ -123,3 +124,36 @@ def test_an_origin_tag_tells_inferred_from_trusted(tmp_path: Path) -> None:
     tags = {image.GetMetaData(f"Segment{n}_ID"): image.GetMetaData(f"Segment{n}_Tags") for n in range(len(origins))}
     assert "CardiacCompletion.Origin:inferred" in tags["left_atrium"]
     assert "CardiacCompletion.Origin:trusted" in tags["left_ventricle"]
+
+
+def test_what_is_cut_off_can_be_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, report = tmp_path / "h.seg.nrrd", tmp_path / "r.json"
+    request = ["complete", str(PARTIAL), "--output", str(out), "--spacing", "4", "--report", str(report)]
+    assert main([*request, "--trusted", "left_ventricle,myocardium,left_atrium:cut,right_ventricle:whole"]) == 0
+    rows = {row["key"]: row for row in json.loads(report.read_text())["structures"]}
+    assert rows["left_atrium"]["cut"]
+    assert not rows["right_ventricle"]["cut"]
+    capsys.readouterr()
+    assert "write left_atrium, left_atrium:cut or left_atrium:whole" in refused(
+        [*request, "--trusted", "left_ventricle,left_atrium:half"], capsys
+    )
+
+
+def test_a_swapped_heart_is_refused_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    heart = read_segmentation(PARTIAL).whole_heart(VOCABULARY)
+    names = {"left_ventricle": "right_ventricle", "right_ventricle": "left_ventricle"}
+    swapped = {names.get(key, key): region for key, region in heart.regions.items()}
+    wrong, out = tmp_path / "wrong.seg.nrrd", tmp_path / "out.seg.nrrd"
+    write_heart(Heart(swapped, heart.shape, heart.ijk_to_ras), dict.fromkeys(swapped, "trusted"), VOCABULARY, wrong)
+    request = ["complete", str(wrong), "--trusted", "left_ventricle,right_ventricle,left_atrium", "--output", str(out)]
+    assert "Left ventricle and Right ventricle look swapped" in refused([*request, "--spacing", "5"], capsys)
+    assert not out.exists()
+    assert main([*request, "--spacing", "5", "--force"]) == 0
+    assert "look swapped" in capsys.readouterr().out
+
+
+def test_trusted_structures_can_be_made_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.seg.nrrd"
+    request = ["complete", str(PARTIAL), "--trusted", TRUSTED, "--output", str(out), "--spacing", "5"]
+    assert main([*request, "--resample-trusted"]) == 0
+    assert "Left ventricle          inferred" in capsys.readouterr().out
