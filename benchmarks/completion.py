@@ -1,10 +1,10 @@
 """How fast hearts are completed: ``python benchmarks/completion.py [--threads N]``.
 
-Side by side in one run, weights loaded, the bundled heart with five structures trusted and with two: our sparse way,
-the same network asked at every node, and the upstream way (a network of VecHeart's size asked at 129 points a side, one
-class at a time; a slice of the points is timed and multiplied, for the work is the same everywhere). The floor is the
-floating-point work of the sparse way's questions at this computer's measured matrix-multiply rate. Peak memory is that of
-a process of its own for each spacing, with what loading the weights took set apart.
+Side by side in one run, weights loaded, the bundled heart with five structures trusted, with two, and all made anew:
+our sparse way, the same network asked at every node, and the upstream way (a network of VecHeart's size asked at 129
+points a side, one class at a time; a slice of the points is timed and multiplied, for the work is the same everywhere).
+The floor is the floating-point work of the sparse way's questions at this computer's measured matrix-multiply rate.
+Peak memory is that of a process of its own for each spacing, with what loading the weights took set apart.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from CardiacCompletionLib import HeartCompleter
-from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.completion import inference as engine
 from CardiacCompletionLib.completion.field import SampledField
 from CardiacCompletionLib.files.reading import read_segmentation
