@@ -28,6 +28,7 @@ _LEAST_AREA = 20.0
 # Cosines: how far normals stray within a cap; how far the surface behind a cap's rim still faces as the cap does.
 _STRAY = 0.9
 _STRAIGHT = 0.97
+_STEADY = 0.99995
 _COARSEST = 3.0
 _BLUNT = 0.5
 # How far normals turn from a cap's middle to its rim at most, in radians.
@@ -209,23 +210,25 @@ def _is_flat_around(surface: Surface, tree: cKDTree, seed: int, lattice: np.ndar
 
 def _grown(surface: Surface, tree: cKDTree, pairs: np.ndarray, seed: int, lattice: np.ndarray) -> np.ndarray | None:
     """Bool [N]: the connected points around a seed that lie in one plane; None if they are too few."""
-    _, point, normal = _plane_around(surface, tree, seed, lattice)
-    patch = np.zeros(len(surface.points), dtype=bool)
-    for _ in range(6):
-        before = patch
+    near, point, normal = _plane_around(surface, tree, seed, lattice)
+    away = np.linalg.norm(surface.points - surface.points[seed], axis=1)
+    radius, farthest = float(away[near].max()), float(away.max())
+    while True:
+        radius *= 1.6
         slab = np.abs((surface.points - point) @ normal) < _THICKNESS * _thickness(normal, lattice)
         slab &= surface.normals @ normal > _STRAY
-        patch = _connected(slab, pairs, seed)
+        patch = slab & (away < radius)
         if patch.sum() < 5:
             return None
-        if (patch == before).all():
-            break
+        before = normal
         point, axes, extent, bend = _form(surface, patch)
-        # Most places lie on walls, which even a first patch shows.
-        if extent[1] < 0.7 * _SLENDER * extent[0] or bend > 2.0 * _BULGE:
+        # Most places lie on walls, which even a small patch shows.
+        if bend > 2.0 * _BULGE:
             return None
         normal = axes[2] * np.sign(axes[2] @ normal)
-    return patch
+        if radius > farthest or (extent[0] < 0.5 * radius and before @ normal > _STEADY):
+            patch = _connected(slab, pairs, seed)
+            return patch if patch.sum() >= 5 else None
 
 
 def _form(surface: Surface, patch: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
