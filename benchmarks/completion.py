@@ -2,7 +2,8 @@
 
 Side by side in one run, weights loaded, the bundled heart with five structures trusted, with two, and all made anew:
 our sparse way, the same network asked at every node, and the upstream way (a network of VecHeart's size asked at 129
-points a side, one class at a time; a slice of the points is timed and multiplied, for the work is the same everywhere).
+points a side, one class at a time); of the last two a slice is timed and multiplied, for the work is the same
+everywhere.
 The floor is the floating-point work of the sparse way's questions at this computer's measured matrix-multiply rate.
 Peak memory is that of a process of its own for each spacing, with what loading the weights took set apart.
 """
@@ -22,10 +23,9 @@ import torch
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
-from CardiacCompletionLib.completion import inference as engine
-from CardiacCompletionLib.completion.field import SampledField
+from CardiacCompletionLib.completion.inference import REACH
 from CardiacCompletionLib.files.reading import read_segmentation
-from CardiacCompletionLib.geometry.lattice import Lattice
+from CardiacCompletionLib.geometry.frame import HeartFrame
 from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from CardiacCompletionLib.resources import resource_path
@@ -62,15 +62,18 @@ def work_per_question(config: HeartModelConfig) -> float:
     return 2.0 * (embedding + attention + config.dim)
 
 
-def dense_field(
-    ask: Callable[[np.ndarray], np.ndarray], lattice: Lattice, halvings: int, first: np.ndarray | None = None
-) -> SampledField | None:
-    """The field asked at every node of the finest lattice."""
-    del first
-    for _ in range(halvings):
-        lattice = lattice.refined()
-    values = ask(lattice.all_points()).astype(np.float32).reshape(lattice.shape)
-    return SampledField(values, lattice) if (values < 0).any() else None
+def dense_seconds(completer: HeartCompleter, structures: int, spacing: float) -> float:
+    """The same network asked at every node within reach: a slice of the points is timed and multiplied."""
+    network, reference = completer._model.network, completer._model.reference
+    config = network.config
+    latents = torch.randn(1, len(config.structures), config.latents, config.dim)
+    expected = network.prior.expectation(config.structures).places({}, HeartFrame(np.zeros(3), 1.0, np.eye(3)))
+    places = tuple(torch.from_numpy(part).float()[None] for part in (expected.centroids, expected.spreads))
+    queries, wanted = torch.rand(1, SLICE, 3) - 0.5, torch.tensor([0])
+    with torch.inference_mode():
+        once = seconds(lambda: network.decode(latents, queries, places, wanted))
+    nodes = (2 * REACH * reference.scale / spacing) ** 3
+    return once / SLICE * nodes * structures
 
 
 def upstream_seconds(structures: int) -> float:
@@ -128,10 +131,7 @@ def print_case(completer: HeartCompleter, heart: Heart, name: str, spacing: floa
     print(f"{name}, {spacing} mm: {ours:.2f} s ({timings}), {ours / floor:.1f} times the floor ({asked} questions)")
     if spacing != 1.0 or name != "five structures missing":
         return
-    sparse, engine.sample_field = engine.sample_field, dense_field
-    dense = seconds(work, 1)
-    engine.sample_field = sparse
-    upstream = upstream_seconds(5)
+    dense, upstream = dense_seconds(completer, 5, spacing), upstream_seconds(5)
     print(f"  the same network everywhere: {dense:.0f} s, {dense / ours:.0f} times ours")
     print(f"  the upstream way:            {upstream:.0f} s, {upstream / ours:.0f} times ours")
 
