@@ -66,6 +66,10 @@ def test_the_shape_does_not_depend_on_the_voxels():
         assert coarse[key] == pytest.approx(fine[key], rel=0.12), key
 
 
+def test_an_appendage_finds_room_beside_a_wide_pulmonary_artery():
+    assert faults(heart(80, spacing=2.0).label_map) == []
+
+
 def test_given_factors_decide_the_heart(hearts):
     factors = hearts[0].factors
     same = heart(99, factors=factors, spacing=2.0)

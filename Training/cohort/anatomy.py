@@ -33,7 +33,7 @@ BUILT_FROM: dict[str, frozenset[str]] = {
     "superior_vena_cava": _RIGHT | {"aorta", "cavae"},
     "inferior_vena_cava": _RIGHT | {"cavae"},
     "pulmonary_veins": _LEFT | {"veins"},
-    "left_atrial_appendage": _LEFT | {"appendage"},
+    "left_atrial_appendage": _LEFT | _VALVES | {"aorta", "pulmonary_artery", "appendage"},
     "coronary_sinus": _LEFT | _RIGHT | {"aorta", "pulmonary_artery", "cavae"},
 }
 
@@ -82,7 +82,7 @@ class Anatomy:
 
     @cached_property
     def left_atrial_appendage(self) -> LeftAtrialAppendage:
-        return LeftAtrialAppendage(self.left_atrium)
+        return LeftAtrialAppendage(self.left_atrium, self.pulmonary_artery)
 
     @cached_property
     def superior_vena_cava(self) -> SuperiorVenaCava:

@@ -9,7 +9,7 @@ import numpy as np
 
 from Training.cohort.atria import LeftAtrium
 from Training.cohort.curves import Tube, Vessel
-from Training.cohort.great_vessels import swept
+from Training.cohort.great_vessels import PulmonaryArtery, swept
 from Training.cohort.veins import on_surface
 
 
@@ -18,12 +18,17 @@ class LeftAtrialAppendage(Vessel):
     """From the left front upper corner of the left atrium, forward along the left side of the pulmonary trunk."""
 
     atrium: LeftAtrium
+    pulmonary_artery: PulmonaryArtery
     round_over = 4.0
 
     @cached_property
     def mouth(self) -> np.ndarray:
-        """Centre [3] of the ostium."""
-        return on_surface(self.atrium.body, (-0.72, 0.52, 0.38), 0.88)
+        """Centre [3] of the ostium; lower and further left where the pulmonary artery lies on the usual place."""
+        for down in np.linspace(0.0, 0.8, 9):
+            point = on_surface(self.atrium.body, (-0.72 - 0.2 * down, 0.52 - 0.3 * down, 0.38 - down), 0.88)
+            if self.pulmonary_artery.field(point.astype(np.float32)[:, None])[0] > 1.0:
+                break
+        return point
 
     @cached_property
     def outward(self) -> np.ndarray:
