@@ -45,7 +45,7 @@ class CompletionModule(lightning.LightningModule):
 
     def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Mean weighted error in mm over all known structures, and over the ones to be inferred."""
-        said = self._forward(batch["points"], batch["given"], batch["queries"], (batch["centroids"], batch["spreads"]))
+        said = self._forward(batch["points"], batch["given"], batch["queries"], batch["numbers"])
         said, true = said * self._unit, batch["distances"] * self._unit
         short = (self._settings.band - said * true.sign()).relu()
         error = torch.where(true.abs() > self._settings.band, short, (said - true).abs())

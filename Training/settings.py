@@ -20,9 +20,8 @@ class Settings:
     Attributes:
         structures: keys of the class axis.
         task: ``reconstruct``: everything is given; ``complete``: some of it.
-        dim, depth, latents, latent_dim, points, prior_size: see :class:`HeartModelConfig`.
-        prior_hearts: how many training hearts of each data set the mean heart is made of.
-        queries: points asked per heart and step.
+        dim, depth, latents, latent_dim, points, shapes: see :class:`HeartModelConfig`.
+        queries: points asked per structure of a heart and step.
         batch: hearts a step, on each device.
         steps: optimiser steps in all.
         learning_rate: peak of the cosine schedule.
@@ -44,8 +43,7 @@ class Settings:
     latents: int
     latent_dim: int
     points: int
-    prior_size: int
-    prior_hearts: int
+    shapes: int
     queries: int
     batch: int
     steps: int
@@ -93,5 +91,5 @@ class Settings:
             latents=self.latents,
             latent_dim=self.latent_dim,
             points=self.points,
-            prior_size=self.prior_size,
+            shapes=self.shapes,
         )

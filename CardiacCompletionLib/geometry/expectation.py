@@ -1,47 +1,73 @@
-"""Where, how large and how stretched the hidden structures are to be expected, given the trusted ones.
+"""Where the hidden structures are to be expected, how large and how shaped, given the trusted ones.
 
-A structure's moments, its centroid and the logarithm of its spread, are nine numbers; over all structures they are
-taken as jointly Gaussian in the frame; the hidden ones follow from the given ones by the rule for conditional means.
-The frame itself is uncertain: a shift, a turn or a change of scale of the whole heart is added to the covariance as
-seven directions in which a heart may lie wrong, so that the answer does not hang on the frame's last degree.
+A structure is described by numbers: its centroid (3), the logarithm of its spread (6) and its shape (K coefficients of
+its principal shapes, each in standard deviations). Over all structures these are taken as jointly Gaussian in the
+frame; the hidden ones follow from the given ones by the rule for conditional Gaussians. Hearts that lack structures
+count with those they have (expectation maximisation; Little & Rubin, Statistical Analysis with Missing Data, 11.2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from CardiacCompletionLib.geometry.frame import GENERATORS, HeartFrame, Moments
+from CardiacCompletionLib.geometry.frame import HeartFrame, Moments
 
-PER_STRUCTURE = 9
+PLACE_NUMBERS = 9
 _UPPER = ([0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2])
 # Off-diagonal entries count twice in a matrix norm.
 _WEIGHT = np.array([1, 1, 1, np.sqrt(2), np.sqrt(2), np.sqrt(2)])
-# How wrong a frame may be: standard deviations of shift (frame units), turn (radians) and logarithm of scale.
-_FRAME_ERROR = np.array([0.06] * 3 + [np.radians(10.0)] * 3 + [0.06])
-_NOISE = 0.01
+# How wrong a frame, and how turned a scan may be: standard deviations of shift (frame units), turn (radians) and
+# logarithm of scale.
+_FRAME_ERROR = np.array([0.02] * 3 + [np.radians(3.0)] * 3 + [0.02])
+# Of what is read off a trusted structure: place in frame units, shape in standard deviations.
+_PLACE_NOISE = 0.03
+_SHAPE_NOISE = 0.5
 _SHRINKAGE = 0.1
+_ROUNDS = 12
+_RIDGE = 1e-4
+_GENERATORS = np.array(
+    [[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]], [[0, -1, 0], [1, 0, 0], [0, 0, 0]]],
+    dtype=np.float64,
+)
 
 
 @dataclass(frozen=True)
-class Places:
-    """Centroids float64 [C, 3] and symmetric spreads [C, 3, 3] of all structures, in frame units."""
+class Posterior:
+    """What is known of a heart once some of its structures are: a Gaussian over the numbers of all.
 
-    centroids: np.ndarray
-    spreads: np.ndarray
+    Attributes:
+        mean: float64 [C, 9 + K].
+        covariance: float64 [C (9 + K), C (9 + K)]; zero for structures relied on.
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+    @cached_property
+    def _root(self) -> np.ndarray:
+        values, vectors = np.linalg.eigh(self.covariance)
+        told = values > 1e-9 * values.max()
+        return vectors[:, told] * np.sqrt(values[told])
+
+    def drawn(self, generator: np.random.Generator, spread: float = 1.0) -> np.ndarray:
+        """Numbers [C, 9 + K] of one heart that may be, ``spread`` times as far from the mean as such hearts lie."""
+        offset = self._root @ generator.standard_normal(self._root.shape[1])
+        return self.mean + spread * offset.reshape(self.mean.shape)
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """The cohort's joint distribution of moments.
+    """The cohort's joint distribution of numbers.
 
     Attributes:
         structures: keys of the class axis, C of them.
         anchors: bool [C]; where any is given, only anchors are relied on: of vessels a scan shows more or less.
-        mean: float64 [9 C].
-        covariance: float64 [9 C, 9 C].
+        mean: float64 [C, 9 + K].
+        covariance: float64 [C (9 + K), C (9 + K)].
     """
 
     structures: tuple[str, ...]
@@ -51,64 +77,102 @@ class Expectation:
 
     @classmethod
     def measure(
-        cls,
-        structures: Sequence[str],
-        anchors: np.ndarray,
-        hearts: Sequence[Mapping[str, Moments]],
-        frames: Sequence[HeartFrame],
+        cls, structures: Sequence[str], anchors: np.ndarray, hearts: np.ndarray, weights: np.ndarray
     ) -> Expectation:
-        """From a cohort in its frames; structures that a heart lacks are taken at the mean of the others."""
-        rows = np.full((len(hearts), len(structures), PER_STRUCTURE), np.nan)
-        for row, heart, frame in zip(rows, hearts, frames, strict=True):
-            for index, key in enumerate(structures):
-                if key in heart:
-                    row[index] = _numbers(heart[key], frame)
-        flat = rows.reshape(len(hearts), -1)
-        mean = np.nanmean(flat, axis=0)
-        covariance = np.cov(np.where(np.isfinite(flat), flat, mean), rowvar=False, bias=True)
-        shrunk = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * np.diag(np.diag(covariance))
-        return cls(tuple(structures), np.asarray(anchors, dtype=bool), mean, shrunk)
-
-    def places(self, given: Mapping[str, Moments], frame: HeartFrame) -> Places:
-        """What to expect in the frame of the given structures; those that are relied on stand as they are.
+        """From a cohort.
 
         Args:
-            given: moments in RAS mm; empty for the cohort's mean.
+            hearts: numbers [H, C, 9 + K] of each heart in its frame; NaN for structures it lacks.
+            weights: how many hearts each of them [H] stands for.
         """
+        flat = hearts.reshape(len(hearts), -1)
+        nowhere = ~np.isfinite(flat).any(axis=0)
+        mean, covariance = _gaussian(np.where(nowhere, 0.0, flat), weights / weights.sum())
+        shrunk = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * np.diag(np.diag(covariance))
+        return cls(tuple(structures), np.asarray(anchors, dtype=bool), mean.reshape(hearts.shape[1:]), shrunk)
+
+    def posterior(self, given: Mapping[str, np.ndarray]) -> Posterior:
+        """What to expect of all structures; those that are relied on stand as they are.
+
+        Args:
+            given: numbers [9 + K] by structure, in the frame; without any, the cohort as it is.
+        """
+        numbers = self.mean.shape[1]
         known = [index for index, key in enumerate(self.structures) if key in given]
         known = [index for index in known if self.anchors[index]] or known
-        numbers = self.mean.copy()
+        spread = self.covariance + self._frame_covariance()
+        mean = self.mean.ravel().copy()
         if known:
-            seen = np.concatenate([_numbers(given[self.structures[index]], frame) for index in known])
-            at = np.concatenate([np.arange(PER_STRUCTURE) + PER_STRUCTURE * index for index in known])
-            spread = self.covariance + self._frame_covariance()
-            noisy = spread[np.ix_(at, at)] + _NOISE**2 * np.eye(len(at))
-            numbers = numbers + spread[:, at] @ np.linalg.solve(noisy, seen - self.mean[at])
-            numbers[at] = seen
-        table = numbers.reshape(-1, PER_STRUCTURE)
-        return Places(table[:, :3], _exponential(_matrices(table[:, 3:])))
+            at = (np.array(known)[:, None] * numbers + np.arange(numbers)).ravel()
+            seen = np.concatenate([given[self.structures[index]] for index in known])
+            noise = np.where(at % numbers < PLACE_NUMBERS, _PLACE_NOISE, _SHAPE_NOISE) ** 2
+            pull = np.linalg.solve(spread[np.ix_(at, at)] + np.diag(noise), spread[at]).T
+            mean = mean + pull @ (seen - mean[at])
+            mean[at] = seen
+            spread = spread - pull @ spread[at]
+            spread[at] = 0.0
+            spread[:, at] = 0.0
+        return Posterior(mean.reshape(self.mean.shape), 0.5 * (spread + spread.T))
 
     def _frame_covariance(self) -> np.ndarray:
-        """What errors of the frame add to the covariance of the moments, to first order about the mean heart."""
-        table = self.mean.reshape(-1, PER_STRUCTURE)
-        centroids, logs = table[:, :3], _matrices(table[:, 3:])
-        slope = np.zeros((len(table), PER_STRUCTURE, 7))
+        """What errors of the frame add to the covariance of the numbers, to first order about the mean heart."""
+        centroids, logs = self.mean[:, :3], _matrices(self.mean[:, 3:PLACE_NUMBERS])
+        slope = np.zeros((*self.mean.shape, 7))
         slope[:, :3, :3] = np.eye(3)
-        for axis, turn in enumerate(GENERATORS):
+        for axis, turn in enumerate(_GENERATORS):
             slope[:, :3, 3 + axis] = centroids @ turn.T
-            slope[:, 3:, 3 + axis] = _entries(turn @ logs - logs @ turn)
+            slope[:, 3:PLACE_NUMBERS, 3 + axis] = _entries(turn @ logs - logs @ turn)
         slope[:, :3, 6] = centroids
-        slope[:, 3:, 6] = _entries(np.broadcast_to(np.eye(3), logs.shape))
+        slope[:, 3:PLACE_NUMBERS, 6] = _entries(np.broadcast_to(np.eye(3), logs.shape))
         flat = slope.reshape(-1, 7) * _FRAME_ERROR
         return flat @ flat.T
 
 
-def _numbers(moments: Moments, frame: HeartFrame) -> np.ndarray:
-    """The nine numbers of a structure in a frame."""
-    spread = frame.rotation.T @ moments.spread @ frame.rotation / frame.scale
-    values, vectors = np.linalg.eigh(spread)
+def place_numbers(moments: Moments, frame: HeartFrame) -> np.ndarray:
+    """The nine numbers of where a structure is and how it is stretched, in a frame."""
+    values, vectors = np.linalg.eigh(moments.spread / frame.scale)
     logarithm = (vectors * np.log(np.maximum(values, 1e-4))) @ vectors.T
     return np.concatenate([frame.from_ras(moments.centroid), _entries(logarithm)])
+
+
+@dataclass(frozen=True)
+class Places:
+    """Centroids float64 [C, 3] and symmetric spreads [C, 3, 3] of structures, in frame units."""
+
+    centroids: np.ndarray
+    spreads: np.ndarray
+
+    @classmethod
+    def of(cls, numbers: np.ndarray) -> Places:
+        """Inverse of :func:`place_numbers` for numbers [C, 9 or more]."""
+        values, vectors = np.linalg.eigh(_matrices(numbers[:, 3:PLACE_NUMBERS]))
+        spreads = (vectors * np.exp(values)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
+        return cls(numbers[:, :3], spreads)
+
+
+def _gaussian(hearts: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [N] and covariance [N, N] of rows [H, N] with gaps (NaN), by expectation maximisation."""
+    seen = np.isfinite(hearts)
+    patterns: dict[bytes, list[int]] = {}
+    for index, row in enumerate(seen):
+        patterns.setdefault(row.tobytes(), []).append(index)
+    mean = np.array([np.average(c[s], weights=weights[s]) for c, s in zip(hearts.T, seen.T, strict=True)])
+    filled = np.where(seen, hearts, mean)
+    ridge = _RIDGE * np.eye(len(mean))
+    covariance = np.cov(filled, rowvar=False, bias=True, aweights=weights) + ridge
+    for _ in range(_ROUNDS):
+        unsure = np.zeros_like(covariance)
+        for members in patterns.values():
+            here = np.flatnonzero(seen[members[0]])
+            gone = np.flatnonzero(~seen[members[0]])
+            if len(gone):
+                pull = np.linalg.solve(covariance[np.ix_(here, here)], covariance[np.ix_(here, gone)])
+                filled[np.ix_(members, gone)] = mean[gone] + (hearts[np.ix_(members, here)] - mean[here]) @ pull
+                left = covariance[np.ix_(gone, gone)] - pull.T @ covariance[np.ix_(here, gone)]
+                unsure[np.ix_(gone, gone)] += weights[members].sum() * left
+        mean = weights @ filled
+        covariance = (filled - mean).T @ ((filled - mean) * weights[:, None]) + unsure + ridge
+    return mean, covariance
 
 
 def _entries(matrices: np.ndarray) -> np.ndarray:
@@ -122,8 +186,3 @@ def _matrices(entries: np.ndarray) -> np.ndarray:
     matrices[:, _UPPER[0], _UPPER[1]] = entries / _WEIGHT
     matrices[:, _UPPER[1], _UPPER[0]] = entries / _WEIGHT
     return matrices
-
-
-def _exponential(matrices: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(matrices)
-    return (vectors * np.exp(values)[:, None, :]) @ np.swapaxes(vectors, 1, 2)

@@ -30,7 +30,7 @@ def _upright_frame(heart: Mapping[str, Moments], anchors: frozenset[str], unit: 
     sizes = np.array([heart[key].size for key in sorted(anchors)])
     origin = centroids.mean(axis=0)
     extent = np.sqrt((((centroids - origin) ** 2).sum(axis=1) + sizes**2).mean())
-    return HeartFrame(origin, float(extent / unit), np.eye(3))
+    return HeartFrame(origin, float(extent / unit))
 
 
 def _mean_places(
@@ -40,7 +40,7 @@ def _mean_places(
     for key in sorted({key for heart in hearts for key in heart}):
         having = [(heart[key], frame) for heart, frame in zip(hearts, frames, strict=True) if key in heart]
         centroids = np.array([frame.from_ras(moments.centroid) for moments, frame in having])
-        spreads = np.array([frame.rotation.T @ m.spread @ frame.rotation / frame.scale for m, frame in having])
+        spreads = np.array([m.spread / frame.scale for m, frame in having])
         places[key] = TypicalPlace(
             centroid=tuple(centroids.mean(axis=0).tolist()),
             spread=tuple(map(tuple, spreads.mean(axis=0).tolist())),

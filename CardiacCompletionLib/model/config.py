@@ -18,8 +18,7 @@ class HeartModelConfig:
         latents: latent vectors per structure.
         latent_dim: width inside the normalised bottleneck.
         points: surface points per trusted structure.
-        prior_size: nodes along each side of the grid of a structure's mean shape, which the network corrects.
-        prior_reach: half the side of that grid, in standard deviations of the structure's voxels.
+        shapes: principal shapes per structure of the mean heart that the network corrects.
     """
 
     structures: tuple[str, ...]
@@ -28,8 +27,7 @@ class HeartModelConfig:
     latents: int = 24
     latent_dim: int = 32
     points: int = 256
-    prior_size: int = 32
-    prior_reach: float = 4.0
+    shapes: int = 16
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "structures": list(self.structures)}

@@ -1,8 +1,9 @@
 """The multi-class autoencoder: any subset of structures in, the signed distance fields of any subset out.
 
-VecSetX's parts with three changes: every structure has its own learnable queries, so that its latents have a place of
-their own; structures that are not given stand as learnt tokens; and self-attention alternates between the latents of
-one structure and those of all, so that structures shape each other. The output corrects the articulated mean heart.
+VecSetX's parts with four changes: every structure has its own learnable queries, so that its latents have a place of
+their own; structures that are not given stand as learnt tokens; self-attention alternates between the latents of one
+structure and those of all, so that structures shape each other; and the output corrects the articulated mean heart,
+asked in each structure's own coordinates, so that a correction means the same in every heart.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from CardiacCompletionLib.geometry.expectation import PLACE_NUMBERS
 from CardiacCompletionLib.model.attention import (
     Attention,
     FeedForward,
@@ -22,17 +24,16 @@ from CardiacCompletionLib.model.bottleneck import NormalisedBottleneck
 from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.prior import MeanHeart
 
-# Expected centroids [B, C, 3] and spreads [B, C, 3, 3] of all structures, in frame units.
-Places = tuple[Tensor, Tensor]
-# Frame units by which the last layer speaks: about a centimetre, so that its weights are of the size of all others.
-CORRECTION_UNIT = 0.1
+# In own units, by which the last layer speaks: half a centimetre or so, so that its weights are of the size of others'.
+CORRECTION_UNIT = 0.3
 
 
 class HeartAutoEncoder(nn.Module):
     """Surface points of the given structures -> latent set -> signed distance per structure (frame units, inside < 0).
 
     Shapes: B hearts, C structures (``config.structures``), N points a structure, M latents a structure, D width,
-    Q queries, W wanted structures.
+    Q queries, W wanted structures, K principal shapes. A heart's numbers
+    [B, C, 9 + K] say where, how stretched and how shaped its structures are to be expected (geometry/expectation).
     """
 
     def __init__(self, config: HeartModelConfig) -> None:
@@ -44,13 +45,15 @@ class HeartAutoEncoder(nn.Module):
         self.structure_embed = nn.Parameter(torch.randn(count, dim) * 0.02)
         self.cross_attend_blocks = nn.ModuleList([PreNorm(dim, Attention(dim)), PreNorm(dim, FeedForward(dim))])
         self.point_embed = PointEmbedding(dim)
+        self.number_embed = nn.Linear(PLACE_NUMBERS + config.shapes, dim)
+        self.expected_embed = nn.Linear(1, dim)
         self.bottleneck = NormalisedBottleneck(dim, config.latent_dim)
         self.layers = nn.ModuleList(transformer_layer(dim) for _ in range(config.depth))
         self.decoder_cross_attn = PreNorm(dim, Attention(dim))
         self.to_outputs = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 1))
         nn.init.zeros_(self.to_outputs[1].weight)
         nn.init.zeros_(self.to_outputs[1].bias)
-        self.prior = MeanHeart(count, config.prior_size, config.prior_reach)
+        self.prior = MeanHeart(count, config.shapes)
 
     def encode(self, points: Tensor, given: Tensor) -> Tensor:
         """Frame points [B, C, N, 3] and which structures are given, bool [B, C] -> narrow latents [B, C, M, L].
@@ -63,27 +66,33 @@ class HeartAutoEncoder(nn.Module):
         everywhere = narrow.new_zeros(*given.shape, *narrow.shape[1:])
         return everywhere.index_put((heart, structure), narrow)
 
-    def process(self, narrow: Tensor, given: Tensor) -> Tensor:
-        """Narrow latents [B, C, M, L] -> the latents that queries read, [B, C, M, D]."""
+    def process(self, narrow: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
+        """Narrow latents [B, C, M, L] and the heart's numbers -> the latents that queries read, [B, C, M, D]."""
         x = torch.where(given[..., None, None], self.bottleneck.post(narrow), self.missing) + self.latents
+        x = x + self.number_embed(self._standardised(numbers))[:, :, None]
         batch, structures, latents, _ = x.shape
         for index, layer in enumerate(self.layers):
             sets = (batch * structures, latents) if index % 2 == 0 else (batch, structures * latents)
             x = apply_layer(layer, x.reshape(*sets, -1)).reshape(batch, structures, latents, -1)
         return x
 
-    def decode(self, latents: Tensor, queries: Tensor, places: Places, wanted: Tensor | None = None) -> Tensor:
-        """Signed distance [B, W, Q] of the wanted structures (indices [W]; all without) at queries [B, Q, 3]."""
+    def decode(self, latents: Tensor, queries: Tensor, numbers: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Signed distance [B, W, Q] of the wanted structures (indices [W]; all without) at queries [B, W, Q, 3]."""
         if wanted is None:
             wanted = torch.arange(latents.shape[1], device=latents.device)
-        attention = self.decoder_cross_attn.fn
-        asked = attention.to_q(self.decoder_cross_attn.norm(self.point_embed(queries)))
-        read = [attention.attend(asked, latents[:, structure]) for structure in wanted.tolist()]
-        correction = self.to_outputs(torch.stack(read, dim=1)).squeeze(-1)
-        return self.prior(queries, *places, wanted) + CORRECTION_UNIT * correction
+        expected, places, unit = self.prior(queries, numbers, wanted)
+        hearts, count, asked, _ = places.shape
+        embedded = self.point_embed(places) + self.expected_embed(expected.tanh()[..., None])
+        read = self.decoder_cross_attn(embedded.flatten(0, 1), latents[:, wanted].flatten(0, 1))
+        correction = self.to_outputs(read).reshape(hearts, count, asked)
+        return (expected + CORRECTION_UNIT * correction) * unit
 
     def forward(
-        self, points: Tensor, given: Tensor, queries: Tensor, places: Places, wanted: Tensor | None = None
+        self, points: Tensor, given: Tensor, queries: Tensor, numbers: Tensor, wanted: Tensor | None = None
     ) -> Tensor:
-        """Points [B, C, N, 3], given [B, C], queries [B, Q, 3], expected places -> signed distance [B, W, Q]."""
-        return self.decode(self.process(self.encode(points, given), given), queries, places, wanted)
+        """Points [B, C, N, 3], given [B, C], queries [B, W, Q, 3], numbers -> distance [B, W, Q]."""
+        return self.decode(self.process(self.encode(points, given), given, numbers), queries, numbers, wanted)
+
+    def _standardised(self, numbers: Tensor) -> Tensor:
+        deviation = self.prior.number_covariance.diagonal().reshape(self.prior.number_mean.shape).sqrt()
+        return ((numbers - self.prior.number_mean) / (deviation + 1e-3)).clamp(-4.0, 4.0)

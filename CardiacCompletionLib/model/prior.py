@@ -7,62 +7,89 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from CardiacCompletionLib.geometry.expectation import PER_STRUCTURE, Expectation
+from CardiacCompletionLib.geometry.expectation import PLACE_NUMBERS, Expectation
+from CardiacCompletionLib.geometry.shape_grid import BAND, NODES, REACH, sparse_nodes
+
+_UPPER = ([0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2])
+_WEIGHT = (1.0, 1.0, 1.0, 2.0**-0.5, 2.0**-0.5, 2.0**-0.5)
 
 
 class MeanHeart(nn.Module):
-    """Every structure's mean shape, put where and stretched as it is to be expected in this heart.
+    """Every structure where, how stretched and how shaped it is to be expected in this heart.
 
-    A mean shape is a signed distance on a cubic grid in the structure's own coordinates, where its centroid is zero and
-    its spread the unit; distances there count in units of the geometric mean of its spreads. With the network's
-    zero-initialised last layer, an untrained model is exactly this heart.
+    A shape is a signed distance on a cubic grid in the structure's own coordinates (see ``geometry/shape_grid``), the
+    cohort's mean plus its principal shapes in the measure the heart's numbers say. Distances count in the geometric
+    mean of the structure's spreads. With the network's zero-initialised last layer, an untrained model is this heart.
 
     Args:
         structures: number of structures C.
-        size: nodes along each side of a grid.
-        reach: a grid spans [-reach, reach] along every axis, in spreads.
+        shapes: number K of principal shapes of each.
     """
 
-    def __init__(self, structures: int, size: int, reach: float) -> None:
+    def __init__(self, structures: int, shapes: int) -> None:
         super().__init__()
-        self.reach = reach
-        self.register_buffer("field", torch.zeros(structures, size, size, size))
-        self.register_buffer("moment_mean", torch.zeros(structures * PER_STRUCTURE))
-        self.register_buffer("moment_covariance", torch.eye(structures * PER_STRUCTURE))
+        numbers = PLACE_NUMBERS + shapes
+        self.register_buffer("field", torch.zeros(structures, NODES, NODES, NODES))
+        self.register_buffer("shapes", torch.zeros(structures, shapes, NODES, NODES, NODES))
+        self.register_buffer("number_mean", torch.zeros(structures, numbers))
+        self.register_buffer("number_covariance", torch.eye(structures * numbers))
         self.register_buffer("anchors", torch.ones(structures, dtype=torch.bool))
 
-    def node_positions(self) -> Tensor:
-        """Coordinates [size^3, 3] of the nodes in spreads; x runs fastest, z slowest, as in the field's last axes."""
-        axis = torch.linspace(-self.reach, self.reach, self.field.shape[-1])
-        z, y, x = torch.meshgrid(axis, axis, axis, indexing="ij")
-        return torch.stack([x, y, z], dim=-1).reshape(-1, 3)
-
     def expectation(self, structures: tuple[str, ...]) -> Expectation:
-        """The distribution of moments that this heart was made with."""
-        mean, covariance = self.moment_mean.double().cpu().numpy(), self.moment_covariance.double().cpu().numpy()
+        """The distribution of numbers that this heart was made with."""
+        mean, covariance = self.number_mean.double().cpu().numpy(), self.number_covariance.double().cpu().numpy()
         return Expectation(structures, self.anchors.cpu().numpy(), mean, covariance)
 
     def set_expectation(self, expectation: Expectation) -> None:
-        self.moment_mean.copy_(torch.from_numpy(expectation.mean))
-        self.moment_covariance.copy_(torch.from_numpy(expectation.covariance))
+        self.number_mean.copy_(torch.from_numpy(expectation.mean))
+        self.number_covariance.copy_(torch.from_numpy(expectation.covariance))
         self.anchors.copy_(torch.from_numpy(np.asarray(expectation.anchors)))
 
-    def forward(self, queries: Tensor, centroids: Tensor, spreads: Tensor, wanted: Tensor) -> Tensor:
-        """Mean signed distance [B, W, Q] of the wanted structures (indices [W]).
+    def shape_numbers(self, structure: int, distances: np.ndarray) -> np.ndarray:
+        """Which mixture of principal shapes a structure is, by least squares at the sparse nodes.
 
         Args:
-            queries: frame points [B, Q, 3].
-            centroids: expected centroids [B, C, 3] in frame units.
-            spreads: expected spreads [B, C, 3, 3] in frame units.
+            distances: signed distances [..., N'] in spreads at the sparse nodes of the structure's own grid.
+
+        Returns:
+            float64 [..., K], in standard deviations.
         """
-        own = torch.linalg.inv(spreads[:, wanted])
-        offset = queries[:, None] - centroids[:, wanted, None]
-        places = offset @ own.transpose(-1, -2) / self.reach
+        mean = np.clip(sparse_nodes(self.field[structure].double().cpu().numpy()), -BAND, BAND)
+        modes = sparse_nodes(self.shapes[structure].double().cpu().numpy())
+        gram = modes @ modes.T
+        offset = (np.clip(distances, -BAND, BAND) - mean) @ modes.T
+        return offset @ np.linalg.inv(gram + 1e-6 * max(np.trace(gram), 1e-6) * np.eye(len(gram)))
+
+    def forward(self, queries: Tensor, numbers: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Expected signed distance of the wanted structures (indices [W]) at frame points.
+
+        Args:
+            queries: frame points [B, W, Q, 3].
+            numbers: of each heart's structures, [B, C, 9 + K].
+
+        Returns:
+            Distances [B, W, Q] in own units; the queries in own coordinates [B, W, Q, 3], over REACH; and how many
+            frame units an own unit is, [B, W, 1].
+        """
+        asked = numbers[:, wanted]
+        logs = self._matrices(asked[..., 3:PLACE_NUMBERS])
+        own = torch.linalg.matrix_exp(-logs)
+        unit = torch.exp(logs.diagonal(dim1=-2, dim2=-1).mean(dim=-1, keepdim=True))
+        places = (queries - asked[..., None, :3]) @ own / REACH
+        fields = self.field[wanted] + torch.einsum("bwk,wkzyx->bwzyx", asked[..., PLACE_NUMBERS:], self.shapes[wanted])
+        batch, count, points, _ = places.shape
         within = places.clamp(-1.0, 1.0)
-        batch, count, asked, _ = places.shape
-        grid = within.transpose(0, 1).reshape(count, 1, 1, batch * asked, 3)
-        sampled = functional.grid_sample(self.field[wanted, None], grid, padding_mode="border", align_corners=True)
-        sampled = sampled.reshape(count, batch, asked).transpose(0, 1)
-        beyond = (places - within).norm(dim=-1) * self.reach
-        unit = torch.linalg.det(spreads[:, wanted]).pow(1.0 / 3.0)[..., None]
-        return (sampled + beyond) * unit
+        grid = within.reshape(batch * count, 1, 1, points, 3)
+        fields = fields.reshape(batch * count, 1, NODES, NODES, NODES)
+        sampled = functional.grid_sample(fields, grid, padding_mode="border", align_corners=True)
+        beyond = (places - within).norm(dim=-1) * REACH
+        return sampled.reshape(batch, count, points) + beyond, places, unit
+
+    @staticmethod
+    def _matrices(entries: Tensor) -> Tensor:
+        """Six numbers [..., 6] -> symmetric matrices [..., 3, 3]."""
+        matrices = entries.new_zeros(*entries.shape[:-1], 3, 3)
+        weighted = entries * entries.new_tensor(_WEIGHT)
+        matrices[..., _UPPER[0], _UPPER[1]] = weighted
+        matrices[..., _UPPER[1], _UPPER[0]] = weighted
+        return matrices

@@ -21,7 +21,7 @@ from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from CardiacCompletionLib.resources import resource_path
 
-CARD_VERSION = 1
+CARD_VERSION = 2
 BUNDLED = "cardiac10"
 
 
@@ -71,7 +71,7 @@ def save_model(network: HeartAutoEncoder, reference: Reference, facts: Mapping[s
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    halved = {name for name, _ in network.named_parameters()} | {"prior.field"}
+    halved = {name for name, _ in network.named_parameters()} | {"prior.field", "prior.shapes"}
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     content = save({name: value.half() if name in halved else value for name, value in state.items()})
     card = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 
 from CardiacCompletionLib.geometry.frame import HeartFrame, Moments, fit_frame, moments_of
 from CardiacCompletionLib.geometry.reference import measure_reference
@@ -15,53 +14,26 @@ PLACES = {"a": (0.3, 0.1, 0.0), "b": (-0.4, 0.2, 0.1), "c": (0.1, -0.3, -0.2), "
 AXES = {"a": (0.3, 0.18, 0.07), "b": (0.1, 0.25, 0.1), "c": (0.1, 0.15, 0.2), "vessel": (0.05, 0.05, 0.3)}
 
 
-def turned(degrees: float, generator: np.random.Generator) -> np.ndarray:
-    axis = generator.standard_normal(3)
-    return Rotation.from_rotvec(np.radians(degrees) * axis / np.linalg.norm(axis)).as_matrix()
-
-
-def cohort(seed: int, degrees: float = 15.0) -> list[dict[str, Moments]]:
-    """Hearts of one shape, each moved, scaled and turned."""
+def cohort(seed: int) -> list[dict[str, Moments]]:
+    """Hearts of one shape, each moved and scaled."""
     generator = np.random.default_rng(seed)
-    hearts = []
-    for _ in range(8):
-        frame = HeartFrame(generator.uniform(-200, 200, 3), generator.uniform(60, 110), turned(degrees, generator))
-        hearts.append({key: seen_from(frame, key) for key in PLACES})
-    return hearts
+    frames = [HeartFrame(generator.uniform(-200, 200, 3), generator.uniform(60, 110)) for _ in range(8)]
+    return [{key: seen_from(frame, key) for key in PLACES} for frame in frames]
 
 
 def seen_from(frame: HeartFrame, key: str) -> Moments:
-    spread = frame.rotation @ np.diag(AXES[key]) @ frame.rotation.T * frame.scale
-    return Moments(frame.to_ras(np.array(PLACES[key])), spread)
+    return Moments(frame.to_ras(np.array(PLACES[key])), np.diag(AXES[key]) * frame.scale)
 
 
-def test_every_subset_of_a_heart_finds_nearly_the_same_frame() -> None:
+def test_every_subset_of_a_heart_finds_the_same_frame() -> None:
     hearts = cohort(1)
     reference = measure_reference(hearts, ANCHORS)
     for heart in hearts:
         whole = fit_frame(heart, reference)
         for subset in (("a",), ("b", "c"), ("a", "vessel")):
             part = fit_frame({key: heart[key] for key in subset}, reference)
-            corners = np.array([[0.5, 0.5, 0.5], [-0.5, -0.5, 0.5], [0.5, -0.5, -0.5]])
-            assert (
-                np.linalg.norm(part.to_ras(corners) - whole.to_ras(corners), axis=1).max() < 6.0
-            )  # mm; few structures, less turn
-            assert part.scale == pytest.approx(whole.scale, rel=0.01)
-
-
-def test_turned_hearts_are_turned_back() -> None:
-    """One shape, turned by up to 30 degrees: in their frames all hearts coincide, within a degree or so."""
-    hearts = cohort(2, degrees=30.0)
-    reference = measure_reference(hearts, ANCHORS)
-    placed = [[fit_frame(h, reference).from_ras(h[key].centroid) for key in sorted(ANCHORS)] for h in hearts]
-    assert np.std(placed, axis=0).max() < 0.01
-
-
-def test_what_says_nothing_about_a_turn_leaves_patient_axes_alone() -> None:
-    generator = np.random.default_rng(3)
-    round_heart = {"a": Moments(generator.uniform(-50, 50, 3), np.eye(3) * 20.0)}
-    reference = measure_reference([{"a": Moments(generator.uniform(-9, 9, 3), np.eye(3) * 20.0)}] * 2, frozenset("a"))
-    assert fit_frame(round_heart, reference).rotation == pytest.approx(np.eye(3), abs=1e-9)
+            assert part.origin == pytest.approx(whole.origin, abs=0.01)
+            assert part.scale == pytest.approx(whole.scale, rel=1e-4)
 
 
 def test_vessels_do_not_place_a_heart_that_has_chambers() -> None:
@@ -80,14 +52,12 @@ def test_the_frame_moves_and_scales_with_the_heart() -> None:
     frame, other = fit_frame(given, reference), fit_frame(moved, reference)
     assert other.origin == pytest.approx(2 * frame.origin + shift)
     assert other.scale == pytest.approx(2 * frame.scale)
-    assert other.rotation == pytest.approx(frame.rotation)
 
 
 def test_there_and_back() -> None:
-    frame = HeartFrame(np.array([10.0, -20.0, 30.0]), 85.0, turned(40.0, np.random.default_rng(6)))
+    frame = HeartFrame(np.array([10.0, -20.0, 30.0]), 85.0)
     points = np.random.default_rng(4).uniform(-100, 100, (50, 3))
     assert frame.to_ras(frame.from_ras(points)) == pytest.approx(points)
-    assert np.linalg.det(frame.rotation) == pytest.approx(1.0)
 
 
 def test_moments_of_a_ball_on_an_oblique_anisotropic_grid() -> None:

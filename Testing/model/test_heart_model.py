@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 import torch
 
+from CardiacCompletionLib.geometry.shape_grid import NODES, REACH, node_positions, sparse_nodes
 from CardiacCompletionLib.model import HeartAutoEncoder, HeartModelConfig
 
 CONFIG = HeartModelConfig(
-    structures=("a", "b", "c", "d"), dim=64, depth=2, latents=6, latent_dim=8, points=32, prior_size=8
+    structures=("a", "b", "c", "d"), dim=64, depth=2, latents=6, latent_dim=8, points=32, shapes=2
 )
 
 
-# Three hearts: structures in a row, the second heart larger, the third stretched along one axis.
-PLACES = (
-    torch.tensor([[[-0.3, 0, 0], [-0.1, 0, 0], [0.1, 0, 0], [0.3, 0, 0]]]).expand(3, -1, -1),
-    torch.stack([torch.eye(3) * 0.1, torch.eye(3) * 0.2, torch.diag(torch.tensor([0.1, 0.1, 0.3]))])[:, None].expand(
-        3, 4, 3, 3
-    ),
-)
+def numbers() -> torch.Tensor:
+    """Three hearts: structures in a row, the second heart larger, the third stretched along one axis; shapes vary."""
+    table = torch.zeros(3, 4, 11)
+    table[:, :, 0] = torch.tensor([-0.3, -0.1, 0.1, 0.3])
+    table[0, :, 3:6] = math.log(0.1)
+    table[1, :, 3:6] = math.log(0.2)
+    table[2, :, 3:6] = torch.tensor([0.1, 0.1, 0.3]).log()
+    table[:, :, 9:] = torch.linspace(-1, 1, 24).reshape(3, 4, 2)
+    return table
+
+
+SPREADS = (torch.eye(3) * 0.1, torch.eye(3) * 0.2, torch.diag(torch.tensor([0.1, 0.1, 0.3])))
 
 
 @pytest.fixture
@@ -29,16 +38,17 @@ def model() -> HeartAutoEncoder:
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
         model.prior.field.copy_(torch.randn_like(model.prior.field))
+        model.prior.shapes.copy_(torch.randn_like(model.prior.shapes))
     return model
 
 
 @pytest.fixture
-def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, tuple]:
-    """Points, given, queries and places of three hearts, each with other structures."""
+def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Points, given, queries and numbers of three hearts, each with other structures."""
     generator = torch.Generator().manual_seed(1)
     given = torch.tensor([[1, 1, 0, 0], [0, 0, 1, 0], [1, 1, 1, 1]], dtype=torch.bool)
-    queries = torch.rand(3, 20, 3, generator=generator) - 0.5
-    return torch.randn(3, 4, 32, 3, generator=generator), given, queries, PLACES
+    queries = torch.rand(3, 4, 20, 3, generator=generator) - 0.5
+    return torch.randn(3, 4, 32, 3, generator=generator), given, queries, numbers()
 
 
 def test_a_mixed_batch_is_its_hearts_one_by_one(model: HeartAutoEncoder, batch: tuple) -> None:
@@ -46,64 +56,92 @@ def test_a_mixed_batch_is_its_hearts_one_by_one(model: HeartAutoEncoder, batch: 
     assert together.shape == (3, 4, 20)
     for index in range(3):
         one = slice(index, index + 1)
-        alone = model(*(part[one] for part in batch[:3]), tuple(part[one] for part in batch[3]))
+        alone = model(*(part[one] for part in batch))
         assert torch.allclose(alone[0], together[index], atol=1e-5)
 
 
 def test_what_is_not_given_is_never_read(model: HeartAutoEncoder, batch: tuple) -> None:
-    points, given, queries, places = batch
+    points, given, queries, told = batch
     poisoned = points.clone()
     poisoned[~given] = torch.nan
-    assert torch.equal(model(points, given, queries, places), model(poisoned, given, queries, places))
+    assert torch.equal(model(points, given, queries, told), model(poisoned, given, queries, told))
 
 
 def test_what_is_given_matters(model: HeartAutoEncoder, batch: tuple) -> None:
-    points, given, queries, places = batch
+    points, given, queries, told = batch
     moved = points.clone()
     moved[1, 2] += 0.3
-    changed = (model(points, given, queries, places) - model(moved, given, queries, places)).abs().amax(dim=(1, 2))
+    changed = (model(points, given, queries, told) - model(moved, given, queries, told)).abs().amax(dim=(1, 2))
     assert changed[1] > 1e-4
     assert changed[0] == changed[2] == 0
 
 
 def test_structures_inform_each_other(model: HeartAutoEncoder, batch: tuple) -> None:
-    points, given, queries, places = batch
+    points, given, queries, told = batch
     moved = points.clone()
     moved[0, 0] += 0.3
-    other = (model(points, given, queries, places) - model(moved, given, queries, places))[0, 3].abs().max()
+    other = (model(points, given, queries, told) - model(moved, given, queries, told))[0, 3].abs().max()
     assert other > 1e-5
 
 
 def test_wanted_structures_are_those_of_the_whole_answer(model: HeartAutoEncoder, batch: tuple) -> None:
     wanted = torch.tensor([3, 1])
-    assert torch.allclose(model(*batch, wanted), model(*batch)[:, wanted], atol=1e-6)
+    points, given, queries, told = batch
+    asked = (points, given, queries[:, wanted], told, wanted)
+    assert torch.allclose(model(*asked), model(*batch)[:, wanted], atol=1e-6)
+
+
+def test_one_set_of_queries_serves_all_structures(model: HeartAutoEncoder, batch: tuple) -> None:
+    points, given, queries, told = batch
+    shared = queries[:, :1]
+    assert torch.allclose(model(points, given, shared, told), model(points, given, shared.expand(3, 4, 20, 3), told))
+
+
+def test_where_structures_are_expected_matters_to_the_correction(model: HeartAutoEncoder, batch: tuple) -> None:
+    """Two hearts that differ in nothing but the expected place of a hidden structure are corrected differently."""
+    points, given, _, told = batch
+    moved = told.clone()
+    moved[0, 3, :3] += 0.05
+    latents = [model.process(model.encode(points, given), given, n)[0, 0] for n in (told, moved)]
+    assert (latents[0] - latents[1]).abs().max() > 1e-5
 
 
 def test_an_untrained_model_is_the_mean_heart(batch: tuple) -> None:
     model = HeartAutoEncoder(CONFIG)
     model.prior.field.copy_(torch.randn_like(model.prior.field))
-    everything = torch.arange(4)
-    assert torch.equal(model(*batch), model.prior(batch[2], *PLACES, everything))
+    expected, _, unit = model.prior(batch[2], batch[3], torch.arange(4))
+    assert torch.equal(model(*batch), expected * unit)
 
 
 def test_a_mean_shape_is_moved_and_stretched_to_its_place() -> None:
     """A plane x + 10 y + 100 z in the structure's own coordinates, read back through the place of each heart."""
     model = HeartAutoEncoder(CONFIG)
-    nodes = model.prior.node_positions()
-    field = nodes[:, 0] + 10 * nodes[:, 1] + 100 * nodes[:, 2]
-    model.prior.field.copy_(field.reshape(1, 8, 8, 8).expand(4, -1, -1, -1))
-    queries = torch.tensor([[0.11, -0.02, 0.03], [0.2, 0.05, -0.06]]).expand(3, -1, -1)
-    said = model.prior(queries, *PLACES, torch.tensor([2]))[:, 0]
-    own = (queries - torch.tensor([0.1, 0, 0])) @ torch.linalg.inv(PLACES[1][:, 2])
-    unit = torch.linalg.det(PLACES[1][:, 2])[:, None] ** (1 / 3)
-    assert torch.allclose(said, (own[..., 0] + 10 * own[..., 1] + 100 * own[..., 2]) * unit, atol=1e-3)
+    nodes = torch.from_numpy(node_positions()).float()
+    plane = (nodes[:, 0] + 10 * nodes[:, 1] + 100 * nodes[:, 2]).reshape(NODES, NODES, NODES)
+    model.prior.field.copy_(plane.expand(4, -1, -1, -1))
+    queries = torch.tensor([[0.11, -0.02, 0.03], [0.2, 0.05, -0.06]]).expand(3, 1, -1, -1)
+    said, places, unit = model.prior(queries, numbers(), torch.tensor([2]))
+    for index, spread in enumerate(SPREADS):
+        own = (queries[index, 0] - torch.tensor([0.1, 0, 0])) @ torch.linalg.inv(spread)
+        assert torch.allclose(places[index, 0] * REACH, own, atol=1e-5)
+        assert torch.allclose(said[index, 0], own @ torch.tensor([1.0, 10.0, 100.0]), atol=1e-2)
+        assert unit[index] == pytest.approx(float(torch.linalg.det(spread)) ** (1 / 3), rel=1e-5)
+
+
+def test_principal_shapes_are_added_as_the_numbers_say_and_read_back() -> None:
+    model = HeartAutoEncoder(CONFIG)
+    generator = torch.Generator().manual_seed(2)
+    model.prior.shapes.copy_(torch.randn(model.prior.shapes.shape, generator=generator) * 0.2)
+    mixture = np.array([0.8, -1.3])
+    field = (mixture @ model.prior.shapes[1].reshape(2, -1).numpy()).reshape(NODES, NODES, NODES)
+    assert model.prior.shape_numbers(1, sparse_nodes(field)) == pytest.approx(mixture, abs=1e-2)
 
 
 def test_beyond_its_grid_a_mean_shape_grows_with_the_distance() -> None:
     model = HeartAutoEncoder(CONFIG)
-    far = torch.tensor([[[2.0, 0.0, 0.0], [3.0, 0.0, 0.0]]])
-    said = model.prior(far, PLACES[0][:1], PLACES[1][:1], torch.tensor([0]))[0, 0]
-    assert said[1] - said[0] == pytest.approx(1.0, abs=1e-4)
+    far = torch.tensor([[[[2.0, 0.0, 0.0], [3.0, 0.0, 0.0]]]])
+    expected, _, unit = model.prior(far, numbers()[:1], torch.tensor([0]))
+    assert float((expected[0, 0, 1] - expected[0, 0, 0]) * unit) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_settings_survive_json_and_unknown_ones_are_refused() -> None:

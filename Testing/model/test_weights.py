@@ -21,7 +21,7 @@ REFERENCE = Reference(
 @pytest.fixture
 def saved(tmp_path: Path) -> tuple[HeartAutoEncoder, Path]:
     torch.manual_seed(0)
-    network = HeartAutoEncoder(HeartModelConfig(structures=("a", "b"), dim=64, depth=1, latents=4, prior_size=4))
+    network = HeartAutoEncoder(HeartModelConfig(structures=("a", "b"), dim=64, depth=1, latents=4, shapes=2))
     path = tmp_path / "weights.safetensors"
     save_model(network, REFERENCE, {"limits": ["a test"]}, path)
     return network, path
@@ -34,7 +34,7 @@ def test_a_saved_model_comes_back(saved: tuple[HeartAutoEncoder, Path]) -> None:
     assert loaded.card["limits"] == ["a test"]
     for name, value in network.state_dict().items():
         assert torch.allclose(loaded.network.state_dict()[name], value, atol=2e-3), name
-    for exact in ("point_embed.basis", "prior.moment_mean", "prior.moment_covariance"):
+    for exact in ("point_embed.basis", "prior.number_mean", "prior.number_covariance"):
         assert torch.equal(loaded.network.state_dict()[exact], network.state_dict()[exact])
 
 

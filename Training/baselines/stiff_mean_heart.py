@@ -1,12 +1,13 @@
-"""A mean heart that only moves, turns and scales as a whole: the ground on which both baselines stand."""
+"""A mean heart that only moves and scales as a whole: the ground on which both baselines stand."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from CardiacCompletionLib.geometry.expectation import Expectation, Places
-from CardiacCompletionLib.geometry.frame import HeartFrame, Moments
+import numpy as np
+
+from CardiacCompletionLib.geometry.expectation import PLACE_NUMBERS, Expectation, Posterior
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from CardiacCompletionLib.model.prior import MeanHeart
 from CardiacCompletionLib.model.weights import TrainedModel
@@ -15,8 +16,10 @@ from CardiacCompletionLib.model.weights import TrainedModel
 class StiffExpectation(Expectation):
     """Every structure is expected at the cohort's mean, whatever is given."""
 
-    def places(self, given: Mapping[str, Moments], frame: HeartFrame) -> Places:
-        return super().places({}, frame)
+    def posterior(self, given: Mapping[str, np.ndarray]) -> Posterior:
+        mean = self.mean.copy()
+        mean[:, PLACE_NUMBERS:] = 0.0
+        return Posterior(mean, np.zeros_like(self.covariance))
 
 
 class StiffMeanHeart(MeanHeart):
@@ -30,7 +33,7 @@ class StiffMeanHeart(MeanHeart):
 def stiff_model(model: TrainedModel) -> TrainedModel:
     """An untrained network over a stiff mean heart whose shapes are still to be set."""
     network = blank_network(model)
-    stiff = StiffMeanHeart(len(network.config.structures), network.config.prior_size, network.config.prior_reach)
+    stiff = StiffMeanHeart(len(network.config.structures), network.config.shapes)
     stiff.set_expectation(network.prior.expectation(network.config.structures))
     network.prior = stiff
     return replace(model, network=network)

@@ -21,7 +21,12 @@ class DataSetDescription:
         pattern: which files are cases, e.g. ``*.nii.gz``.
         labels: label value -> structure key.
         labelled: keys it labels in every case; any other structure is unknown there, not absent.
+        truncated: keys that its cases show only in part, a stub of the aorta for one: where such a structure ends
+            says nothing, and its moments neither.
+        weight: how many hearts one of its hearts counts as in the statistics that a network starts from.
         test_fraction: cases kept apart, the last ones in name order, never trained on.
+        folds: instead: how many parts its patients are dealt into for cross-validation; 0 for none.
+        patients: case (file name without ending) -> case of the same patient, which goes into the same fold.
     """
 
     name: str
@@ -29,7 +34,11 @@ class DataSetDescription:
     pattern: str
     labels: dict[int, str]
     labelled: tuple[str, ...]
+    truncated: tuple[str, ...]
+    weight: float
     test_fraction: float
+    folds: int
+    patients: dict[str, str]
 
     @classmethod
     def read(cls, path: str | Path) -> DataSetDescription:
@@ -53,7 +62,10 @@ class DataSetDescription:
             labels = vocabulary.convention(content.get("convention", "cardiac10"))
         labelled = tuple(vocabulary[key].key for key in content.get("labelled", dict.fromkeys(labels.values())))
         pattern = content.get("pattern", "*.nii.gz")
-        return cls(name, folder, pattern, labels, labelled, float(content.get("test_fraction", 0.1)))
+        truncated = tuple(vocabulary[key].key for key in content.get("truncated", ()))
+        weight, test_fraction = float(content.get("weight", 1.0)), float(content.get("test_fraction", 0.1))
+        folds, patients = int(content.get("folds", 0)), dict(content.get("patients", {}))
+        return cls(name, folder, pattern, labels, labelled, truncated, weight, test_fraction, folds, patients)
 
     def cases(self) -> list[Path]:
         """Its files in name order.
@@ -71,7 +83,12 @@ class DataSetDescription:
         """Label value -> key of the structures that count as labelled."""
         return {value: key for value, key in self.labels.items() if key in self.labelled}
 
-    def test_cases(self) -> set[str]:
-        """Names of the files kept apart for evaluation."""
-        cases = self.cases()
-        return {path.name for path in cases[len(cases) - round(self.test_fraction * len(cases)) :]}
+    def splits(self) -> dict[str, str]:
+        """File name -> ``train``, ``test`` or, with folds, ``fold 0``, ``fold 1``, ..."""
+        cases = [path.name for path in self.cases()]
+        if not self.folds:
+            first_test = len(cases) - round(self.test_fraction * len(cases))
+            return {name: "train" if index < first_test else "test" for index, name in enumerate(cases)}
+        patient = {name: self.patients.get(name.split(".")[0], name.split(".")[0]) for name in cases}
+        order = {who: index for index, who in enumerate(dict.fromkeys(patient.values()))}
+        return {name: f"fold {order[who] % self.folds}" for name, who in patient.items()}

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from CardiacCompletionLib.geometry.expectation import Expectation
+from CardiacCompletionLib.geometry.expectation import place_numbers
 from CardiacCompletionLib.geometry.frame import HeartFrame, Reference, fit_frame
+from CardiacCompletionLib.model.prior import MeanHeart
 from Training.data.field_of_view import CUT_SHARE, cut_surface
 from Training.data.hearts import PreparedHearts
-from Training.data.samples import VOLUME_POINTS, CaseSamples
+from Training.data.samples import NEAR_POINTS, CaseSamples
 from Training.schemes import draw_trusted
+from Training.starting_point import shape_numbers
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,11 @@ class Jitter:
     """How much an example is disturbed, so that no exact pose, scale or surface is relied on.
 
     Attributes:
-        rotation: standard deviation in degrees, about a random axis, of the frame's rotation.
         origin: standard deviation in frame units of the frame's origin.
         scale: standard deviation of the logarithm of the frame's scale.
         surface: standard deviation in mm of the trusted surface points.
     """
 
-    rotation: float = 6.0
     origin: float = 0.02
     scale: float = 0.03
     surface: float = 0.5
@@ -39,15 +38,15 @@ class CompletionExamples(Dataset):
     """Endless distinct examples: item ``i`` is drawn from heart ``i mod len(hearts)`` with the seed (seed, i).
 
     An item is a dict of tensors, with C structures, N points, Q queries, all geometry in frame units:
-    points [C, N, 3], given [C], centroids [C, 3], spreads [C, 3, 3], queries [Q, 3], distances [C, Q], known [C]; and
-    the heart's number.
+    points [C, N, 3], given [C], numbers [C, 9 + K] (geometry/expectation), queries [C, Q, 3], distances [C, Q],
+    known [C]; and the heart's number.
     """
 
     def __init__(
         self,
         hearts: PreparedHearts,
         reference: Reference,
-        expectation: Expectation,
+        prior: MeanHeart,
         points: int,
         queries: int,
         length: int,
@@ -67,15 +66,17 @@ class CompletionExamples(Dataset):
         self._jitter = jitter
         self._seed = seed
         self._complete = complete
-        self._expectation = expectation
-        self._anchors = expectation.anchors
+        self._expectation = prior.expectation(hearts.structures)
+        self._shapes = shape_numbers(prior, hearts)
+        self._anchors = self._expectation.anchors
 
     def __len__(self) -> int:
         return self._length
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         generator = np.random.default_rng([self._seed, index])
-        case = self._hearts.cases[index % len(self._hearts.cases)]
+        number = index % len(self._hearts.cases)
+        case = self._hearts.cases[number]
         given = draw_trusted(case.present, self._hearts.structures, generator) if self._complete else case.present
         frame = self._frame(case, given, generator)
         points = np.zeros((len(given), self._points, 3), dtype=np.float32)
@@ -84,29 +85,35 @@ class CompletionExamples(Dataset):
             chosen = generator.integers(len(surface), size=self._points)
             moved = generator.standard_normal((self._points, 3)) * self._jitter.surface
             points[structure] = frame.from_ras(surface[chosen] + moved)
-        places = self._expectation.places(case.moments(self._hearts.structures, given), frame)
-        asked = self._asked(len(case.queries), generator)
+        numbers = self._numbers(number, given & case.whole, frame)
+        asked = self._asked(case, generator)
         queries = frame.from_ras(case.queries[asked]).astype(np.float32)
-        distances = case.distances[:, asked].astype(np.float32) / frame.scale
+        distances = np.take_along_axis(case.distances, asked, axis=1).astype(np.float32) / frame.scale
         return {
             "points": torch.from_numpy(points),
             "given": torch.from_numpy(given),
-            "centroids": torch.from_numpy(places.centroids.astype(np.float32)),
-            "spreads": torch.from_numpy(places.spreads.astype(np.float32)),
+            "numbers": torch.from_numpy(numbers.astype(np.float32)),
             "queries": torch.from_numpy(queries),
             "distances": torch.from_numpy(distances.astype(np.float32)),
             "known": torch.from_numpy(case.known & case.present),
-            "heart": torch.tensor(index % len(self._hearts.cases)),
+            "heart": torch.tensor(number),
         }
 
     def _frame(self, case: CaseSamples, given: np.ndarray, generator: np.random.Generator) -> HeartFrame:
         frame = fit_frame(case.moments(self._hearts.structures, given), self._reference)
         shift = generator.standard_normal(3) * self._jitter.origin * frame.scale
         scale = frame.scale * np.exp(self._jitter.scale * generator.standard_normal())
-        axis = generator.standard_normal(3)
-        angle = np.radians(self._jitter.rotation) * generator.standard_normal()
-        turn = Rotation.from_rotvec(angle * axis / np.linalg.norm(axis)).as_matrix()
-        return HeartFrame(frame.origin + shift, scale, frame.rotation @ turn)
+        return HeartFrame(frame.origin + shift, scale)
+
+    def _numbers(self, number: int, told: np.ndarray, frame: HeartFrame) -> np.ndarray:
+        """Numbers [C, 9 + K] to be expected, given the structures that are told in full [C]."""
+        keys, shapes = self._hearts.structures, self._shapes[number]
+        moments = self._hearts.cases[number].moments(keys, told)
+        given = {
+            key: np.concatenate([place_numbers(moment, frame), shapes[keys.index(key)]])
+            for key, moment in moments.items()
+        }
+        return self._expectation.posterior(given).mean
 
     def _seen(
         self, case: CaseSamples, structure: int, given: np.ndarray, frame: HeartFrame, generator: np.random.Generator
@@ -121,9 +128,9 @@ class CompletionExamples(Dataset):
             return cut_surface(surface, frame.origin, generator)
         return surface
 
-    def _asked(self, count: int, generator: np.random.Generator) -> np.ndarray:
-        """Indices of the queries: three quarters near some surface, the rest anywhere."""
-        near = count - VOLUME_POINTS
-        close = generator.integers(near, size=3 * self._queries // 4)
-        far = generator.integers(near, count, size=self._queries - len(close))
-        return np.concatenate([close, far])
+    def _asked(self, case: CaseSamples, generator: np.random.Generator) -> np.ndarray:
+        """Indices [C, Q] of the queries: two thirds around the structure itself, the rest anywhere in the heart."""
+        anywhere = generator.integers(len(case.queries), size=(len(case.present), self._queries))
+        own = case.own_queries[:, None] + generator.integers(NEAR_POINTS, size=anywhere.shape)
+        around = case.present[:, None] & (np.arange(self._queries) < 2 * self._queries // 3)
+        return np.where(around, own, anywhere)

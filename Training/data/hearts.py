@@ -22,22 +22,26 @@ class PreparedHearts:
     Args:
         folders: what ``python -m Training prepare`` wrote, one folder a data set.
         split: ``train`` or ``test``.
+        fold: of data sets that are dealt into folds, the one that is the test split; without it, all hearts are both.
         structures: keys of the class axis; a data set knows those of them that it labels.
 
     Raises:
         CompletionError: if a folder holds no such data.
     """
 
-    def __init__(self, folders: Sequence[str | Path], split: str, structures: tuple[str, ...]) -> None:
+    def __init__(
+        self, folders: Sequence[str | Path], split: str, structures: tuple[str, ...], fold: int | None = None
+    ) -> None:
         self.structures = structures
         self.names: list[str] = []
         self.sources: list[Path] = []
         self.cases: list[CaseSamples] = []
         self.data_sets: list[int] = []
+        self.weights: list[float] = []
         self._labels: list[dict[int, str]] = []
         for number, folder in enumerate(map(Path, folders)):
             manifest = _manifest(folder)
-            chosen = [case for case in manifest["cases"] if case["split"] == split]
+            chosen = [case for case in manifest["cases"] if _belongs(case["split"], split, fold)]
             if not chosen:
                 raise CompletionError(f"{folder} holds no {split} case.")
             columns = [manifest["structures"].index(key) for key in structures]
@@ -46,14 +50,15 @@ class PreparedHearts:
             self.sources += [Path(case["source"]) for case in chosen]
             self.cases += [CaseSamples.load(folder / "cases" / case["samples"]).columns(columns) for case in chosen]
             self.data_sets += [number] * len(chosen)
+            self.weights += [manifest["weight"]] * len(chosen)
 
     def heart(self, index: int) -> Heart:
         """The label map behind a case, as a heart."""
         return read_heart(self.sources[index], self._labels[self.data_sets[index]])
 
     def moments(self, index: int) -> dict[str, Moments]:
-        """Moments in RAS mm of every structure a case has."""
-        return dict(self.cases[index].moments(self.structures, self.cases[index].present))
+        """Moments in RAS mm of every structure a case has whole."""
+        return dict(self.cases[index].moments(self.structures, self.cases[index].whole))
 
     def spread_evenly(self, count: int) -> list[int]:
         """Indices of ``count`` cases of each data set, evenly spread in its order."""
@@ -62,6 +67,12 @@ class PreparedHearts:
             own = np.flatnonzero(np.array(self.data_sets) == number)
             chosen += own[np.unique(np.linspace(0, len(own) - 1, count).round().astype(int))].tolist()
         return chosen
+
+
+def _belongs(own: str, split: str, fold: int | None) -> bool:
+    if not own.startswith("fold"):
+        return own == split
+    return fold is None or (own == f"fold {fold}") == (split == "test")
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

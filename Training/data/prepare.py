@@ -41,18 +41,19 @@ def run(arguments: argparse.Namespace) -> None:
     usable = [job for job in jobs if job.source.name not in failed]
     if not usable:
         raise CompletionError(f"{description.name}: none of {len(jobs)} cases is usable; first: {outcomes[0]}")
-    test = description.test_cases()
+    splits = description.splits()
     manifest = {
         "data_set": description.name,
         "structures": list(load_vocabulary().keys),
         "labelled": list(description.labelled),
         "labels": {str(value): key for value, key in description.used_labels.items()},
+        "weight": description.weight,
         "seed": arguments.seed,
         "cases": [
             {
                 "source": str(job.source),
                 "samples": job.target.name,
-                "split": "test" if job.source.name in test else "train",
+                "split": splits[job.source.name],
                 "sha256": hashlib.sha256(job.target.read_bytes()).hexdigest(),
             }
             for job in usable
@@ -89,7 +90,9 @@ def prepare_case(job: Job) -> str | None:
             return "none of the labels in it is in the description"
         name_seed = int.from_bytes(hashlib.sha256(job.source.name.encode()).digest()[:4], "little")
         generator = np.random.default_rng([job.seed, name_seed])
-        sample_case(heart, load_vocabulary().keys, job.description.labelled, generator).save(job.target)
+        known = job.description
+        keys = load_vocabulary().keys
+        sample_case(heart, keys, known.labelled, known.truncated, generator).save(job.target)
     except CompletionError as error:
         return str(error)
     return None

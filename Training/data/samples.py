@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.geometry.frame import Moments, moments_of
+from CardiacCompletionLib.geometry.shape_grid import NODES, node_positions, own_unit, to_ras
 from CardiacCompletionLib.geometry.signed_distance import SignedDistance
 
 SURFACE_POINTS = 1024
@@ -32,19 +33,26 @@ class CaseSamples:
     Attributes:
         surface: float32 [C, SURFACE_POINTS, 3], RAS mm; zero where a structure is not there.
         queries: float32 [Q, 3], RAS mm: NEAR_POINTS around each structure in turn, then VOLUME_POINTS in the box.
+        own_queries: int64 [C], the first of the queries around each structure; 0 where it is not there.
         distances: float16 [C, Q], signed distance in mm (inside < 0); zero where a structure is not known.
         centroids: float64 [C, 3] and spreads float64 [C, 3, 3], RAS mm: see :class:`Moments`.
+        shapes: float16 [C, NODES, NODES, NODES], signed distance on the grid in each structure's own coordinates, in
+            its own unit (geometry/shape_grid); zero where a structure is not there.
         present: bool [C], structures with voxels.
         known: bool [C], structures this data set labels; absent but known ones are truly absent.
+        whole: bool [C], structures that are there from end to end; of others, moments and shape say nothing.
     """
 
     surface: np.ndarray
     queries: np.ndarray
+    own_queries: np.ndarray
     distances: np.ndarray
     centroids: np.ndarray
     spreads: np.ndarray
+    shapes: np.ndarray
     present: np.ndarray
     known: np.ndarray
+    whole: np.ndarray
 
     def moments(self, keys: tuple[str, ...], which: np.ndarray) -> Mapping[str, Moments]:
         """Moments of the structures picked by a bool mask [C]."""
@@ -58,7 +66,8 @@ class CaseSamples:
 
     def columns(self, chosen: list[int]) -> CaseSamples:
         """The same samples with only these structures, in this order."""
-        per_structure = ("surface", "distances", "centroids", "spreads", "present", "known")
+        per_structure = ("surface", "own_queries", "distances", "centroids", "spreads", "shapes")
+        per_structure += ("present", "known", "whole")
         return replace(self, **{name: getattr(self, name)[chosen] for name in per_structure})
 
     @classmethod
@@ -67,13 +76,18 @@ class CaseSamples:
 
 
 def sample_case(
-    heart: Heart, keys: tuple[str, ...], labelled: tuple[str, ...], generator: np.random.Generator
+    heart: Heart,
+    keys: tuple[str, ...],
+    labelled: tuple[str, ...],
+    truncated: tuple[str, ...],
+    generator: np.random.Generator,
 ) -> CaseSamples:
     """Sample one heart.
 
     Args:
         keys: the structures of the class axis.
         labelled: those that the heart's data set labels.
+        truncated: those of them that it shows only in part.
     """
     present = np.array([key in heart.regions and key in labelled for key in keys])
     known = np.array([key in labelled for key in keys])
@@ -95,10 +109,15 @@ def sample_case(
     queries = np.concatenate([*near, generator.uniform(low, high, (VOLUME_POINTS, 3))])
     distances = np.zeros((len(keys), len(queries)), dtype=np.float16)
     centroids, spreads = np.zeros((len(keys), 3)), np.zeros((len(keys), 3, 3))
+    shapes = np.zeros((len(keys), NODES, NODES, NODES), dtype=np.float16)
     for index, field in enumerate(fields):
         if field is None:
             continue
         distances[index] = field(queries)
         moments = moments_of(heart.regions[keys[index]], heart.ijk_to_ras)
         centroids[index], spreads[index] = moments.centroid, moments.spread
-    return CaseSamples(surface, queries.astype(np.float32), distances, centroids, spreads, present, known)
+        shapes[index] = (field(to_ras(node_positions(), moments)) / own_unit(moments)).reshape(shapes[index].shape)
+    whole = np.array([there and key not in truncated for key, there in zip(keys, present, strict=True)])
+    own_queries = np.where(present, NEAR_POINTS * (np.cumsum(present) - 1), 0)
+    queries = queries.astype(np.float32)
+    return CaseSamples(surface, queries, own_queries, distances, centroids, spreads, shapes, present, known, whole)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
 
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.completion.result import CompletionResult
-from CardiacCompletionLib.geometry.frame import HeartFrame, fit_frame, moments_of
+from CardiacCompletionLib.geometry.expectation import Places
+from CardiacCompletionLib.geometry.frame import fit_frame, moments_of
+from CardiacCompletionLib.geometry.shape_grid import node_positions
 from CardiacCompletionLib.model.weights import TrainedModel
 from Training.baselines.mean_heart import mean_fields
 from Training.baselines.shape_model import PosteriorShapeModel
@@ -20,7 +21,7 @@ from Training.data.hearts import PreparedHearts
 
 
 class AlignedMeanHeart:
-    """The cohort's mean distance fields, moved, turned and scaled onto the trusted structures.
+    """The cohort's mean distance fields, moved and scaled onto the trusted structures.
 
     The mean is taken over training hearts aligned by the same trusted structures as the test heart will be.
     """
@@ -33,8 +34,8 @@ class AlignedMeanHeart:
         chosen = training.spread_evenly(count)
         moments = [training.moments(index) for index in chosen]
         frames = [fit_frame({key: heart[key] for key in trusted}, model.reference) for heart in moments]
-        places = prior.expectation(training.structures).places({}, frames[0])
-        nodes = prior.node_positions().numpy().astype(np.float64)
+        places = Places.of(prior.expectation(training.structures).posterior({}).mean)
+        nodes = node_positions()
         fields = mean_fields(training, chosen, frames, [places] * len(chosen), nodes, workers=1)
         prior.field.copy_(torch.from_numpy(fields).reshape(prior.field.shape))
         self._completer = HeartCompleter(stiff, "cpu")
@@ -51,9 +52,8 @@ class ShapeModel:
     def __init__(self, model: TrainedModel, training: PreparedHearts, trusted: Sequence[str], count: int) -> None:
         self._model = stiff_model(model)
         prior = self._model.network.prior
-        nowhere = HeartFrame(np.zeros(3), 1.0, np.eye(3))
-        places = prior.expectation(training.structures).places({}, nowhere)
-        nodes = prior.node_positions().numpy().astype(np.float64)
+        places = Places.of(prior.expectation(training.structures).posterior({}).mean)
+        nodes = node_positions()
         self._shapes = PosteriorShapeModel.fit(training, trusted, model.reference, places, nodes, count, workers=1)
 
     def complete(self, heart: Heart, trusted: Sequence[str], spacing: float) -> CompletionResult:

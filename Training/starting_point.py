@@ -1,0 +1,99 @@
+"""What a network starts from: the reference frame and the articulated mean heart, measured on the training hearts."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.geometry.expectation import PLACE_NUMBERS, Expectation, place_numbers
+from CardiacCompletionLib.geometry.frame import Reference, fit_frame
+from CardiacCompletionLib.geometry.reference import measure_reference
+from CardiacCompletionLib.geometry.shape_grid import BAND, NODES, sparse_nodes
+from CardiacCompletionLib.model.prior import MeanHeart
+from Training.data.hearts import PreparedHearts
+
+
+def reference_of(hearts: PreparedHearts) -> Reference:
+    """The mean place and spread of every structure, over the hearts that have all anchors.
+
+    Raises:
+        CompletionError: if there is no such heart.
+    """
+    vocabulary = load_vocabulary()
+    anchors = frozenset(key for key in hearts.structures if vocabulary[key].anchor)
+    moments = [hearts.moments(index) for index in range(len(hearts.cases))]
+    complete = [heart for heart in moments if anchors <= heart.keys()]
+    if not complete:
+        raise CompletionError("No training heart has all of the chambers and the myocardium, which fix the frame.")
+    return measure_reference(complete, anchors)
+
+
+def fill_mean_heart(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> None:
+    """Mean shapes, principal shapes and the joint distribution of all numbers, hearts weighted by data set."""
+    weights = np.array(hearts.weights)
+    for structure in range(len(hearts.structures)):
+        having = [index for index, case in enumerate(hearts.cases) if case.whole[structure]]
+        if having:
+            shapes = np.stack([hearts.cases[index].shapes[structure] for index in having]).astype(np.float32)
+            field, modes = _principal_shapes(shapes, weights[having], prior.shapes.shape[1])
+            prior.field[structure] = torch.from_numpy(field)
+            prior.shapes[structure] = torch.from_numpy(modes)
+    _measure_expectation(prior, hearts, reference)
+
+
+def measure_again(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> None:
+    """The joint distribution of all numbers alone, on other hearts; mean and principal shapes stay.
+
+    Raises:
+        CompletionError: if none of these hearts shows some structure in full.
+    """
+    nowhere = ~np.any([case.whole for case in hearts.cases], axis=0)
+    if nowhere.any():
+        name = load_vocabulary()[hearts.structures[int(np.argmax(nowhere))]].name
+        raise CompletionError(f"No training heart shows all of {name}: add a data set that does.")
+    _measure_expectation(prior, hearts, reference)
+
+
+def _measure_expectation(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> None:
+    anchors = np.array([reference.places[key].anchor for key in hearts.structures])
+    table = np.full((len(hearts.cases), len(anchors), prior.number_mean.shape[1]), np.nan)
+    shapes = shape_numbers(prior, hearts)
+    for index in range(len(hearts.cases)):
+        moments = hearts.moments(index)
+        frame = fit_frame(moments, reference)
+        for key, moment in moments.items():
+            structure = hearts.structures.index(key)
+            table[index, structure] = np.concatenate([place_numbers(moment, frame), shapes[index][structure]])
+    weights = np.array(hearts.weights)
+    prior.set_expectation(Expectation.measure(hearts.structures, anchors, table, weights))
+
+
+def shape_numbers(prior: MeanHeart, hearts: PreparedHearts) -> list[np.ndarray]:
+    """Of every heart, which mixture of principal shapes its structures are: float64 [C, K]; zero where it lacks one."""
+    count = prior.number_mean.shape[1] - PLACE_NUMBERS
+    told = np.zeros((len(hearts.cases), len(hearts.structures), count))
+    for structure in range(len(hearts.structures)):
+        having = [index for index, case in enumerate(hearts.cases) if case.present[structure]]
+        if having:
+            values = np.stack([sparse_nodes(hearts.cases[index].shapes[structure]) for index in having])
+            told[having, structure] = prior.shape_numbers(structure, values.astype(np.float64))
+    return list(told)
+
+
+def _principal_shapes(shapes: np.ndarray, weights: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean field [z, y, x] and ``count`` principal shapes [count, z, y, x], each times its standard deviation.
+
+    Only what lies within BAND of a surface tells shapes apart. Fewer hearts than shapes leave the last ones zero.
+    """
+    weights = weights / weights.sum()
+    mean = np.tensordot(weights, shapes, axes=1)
+    offset = (np.clip(shapes, -BAND, BAND) - np.clip(mean, -BAND, BAND)).reshape(len(shapes), -1)
+    offset *= np.sqrt(weights)[:, None].astype(np.float32)
+    # Principal components through the small Gram matrix of the hearts.
+    values, vectors = np.linalg.eigh((offset @ offset.T).astype(np.float64))
+    largest = np.argsort(values)[::-1][:count]
+    modes = np.zeros((count, NODES**3), dtype=np.float32)
+    modes[: len(largest)] = vectors[:, largest].T @ offset
+    return mean, modes.reshape(count, NODES, NODES, NODES)
