@@ -56,12 +56,14 @@ class CompletionModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> dict:
         s = self._settings
-        optimiser = torch.optim.AdamW(self.network.parameters(), lr=s.learning_rate, weight_decay=s.weight_decay)
+        optimiser = torch.optim.AdamW(self.network.parameters(), lr=s.peak_rate, weight_decay=s.weight_decay)
+
+        warmup = s.share * s.warmup
 
         def factor(step: int) -> float:
-            if step < s.warmup:
-                return (step + 1) / s.warmup
-            done = min((step - s.warmup) / max(s.steps - s.warmup, 1), 1.0)
+            if step < warmup:
+                return (step + 1) / warmup
+            done = min((step - warmup) / max(s.total_steps - warmup, 1), 1.0)
             return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done))
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)

@@ -51,19 +51,19 @@ def run(arguments: argparse.Namespace) -> None:
         network.prior,
         settings.points,
         settings.queries,
-        settings.steps * settings.batch,
+        settings.total_steps * settings.batch,
         Jitter(),
         arguments.seed,
         complete=settings.task == "complete",
     )
     trainer = lightning.Trainer(
-        max_steps=settings.steps,
+        max_steps=settings.total_steps,
         max_epochs=1,
         num_nodes=arguments.nodes,
         precision=settings.precision,
         gradient_clip_val=1.0,
         logger=TensorBoardLogger(folder.path, name="", version="log"),
-        log_every_n_steps=min(50, settings.steps),
+        log_every_n_steps=min(50, settings.total_steps),
         callbacks=[
             EMAWeightAveraging(decay=settings.averaging),
             ModelCheckpoint(

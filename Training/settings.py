@@ -23,8 +23,9 @@ class Settings:
         dim, depth, latents, latent_dim, points, shapes: see :class:`HeartModelConfig`.
         queries: points asked per structure of a heart and step.
         batch: hearts a step, on each device.
-        steps: optimiser steps in all.
-        learning_rate: peak of the cosine schedule.
+        share: of the preset's steps, how many the phase takes; fine-tuning takes few, at a rate less by the root of it.
+        steps: optimiser steps in all, at a share of one.
+        learning_rate: peak of the cosine schedule, at a share of one.
         warmup: steps until the peak.
         weight_decay: of AdamW.
         near: mm; a query's weight falls with its distance from the surface on this length.
@@ -46,6 +47,7 @@ class Settings:
     shapes: int
     queries: int
     batch: int
+    share: float
     steps: int
     learning_rate: float
     warmup: int
@@ -72,6 +74,16 @@ class Settings:
         if preset not in presets:
             raise CompletionError(f"There is no preset {preset}; choose from: {', '.join(presets)}.")
         return cls.from_json({**yaml.safe_load(path.read_text(encoding="utf-8")), **presets[preset]})
+
+    @property
+    def total_steps(self) -> int:
+        """Optimiser steps that this phase takes."""
+        return max(round(self.share * self.steps), 1)
+
+    @property
+    def peak_rate(self) -> float:
+        """Learning rate at the peak of the schedule: a phase that takes few steps takes small ones."""
+        return self.learning_rate * self.share**0.5
 
     @classmethod
     def from_json(cls, content: dict) -> Settings:

@@ -12,7 +12,7 @@ from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.clock import Clock
 from CardiacCompletionLib.completion.cutting import find_cuts
 from CardiacCompletionLib.geometry.cut import CutFace, off_faces
-from CardiacCompletionLib.geometry.expectation import Expectation
+from CardiacCompletionLib.geometry.expectation import Expectation, Places
 from CardiacCompletionLib.geometry.frame import HeartFrame, Moments, Reference, fit_frame, moments_of
 from CardiacCompletionLib.geometry.surface import Surface, extract_surface
 
@@ -97,10 +97,10 @@ def _telling(
 def _places(
     moments: Mapping[str, Moments], frame: HeartFrame, expectation: Expectation
 ) -> dict[str, tuple[np.ndarray, float]]:
-    """Centroid (RAS mm) and size (mm) of every structure, as seen or as expected."""
-    expected = expectation.places(moments, frame)
+    """Centroid (RAS mm) and size (mm) of every structure, as seen or as the cohort has it."""
+    usual = Places.of(expectation.posterior({}).mean)
     places = {
         key: (frame.to_ras(centroid), float(np.linalg.norm(spread)) * frame.scale)
-        for key, centroid, spread in zip(expectation.structures, expected.centroids, expected.spreads, strict=True)
+        for key, centroid, spread in zip(expectation.structures, usual.centroids, usual.spreads, strict=True)
     }
     return places | {key: (moment.centroid, moment.size) for key, moment in moments.items()}

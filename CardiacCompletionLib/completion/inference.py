@@ -12,7 +12,10 @@ from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.clock import Clock
 from CardiacCompletionLib.completion.evidence import Evidence
 from CardiacCompletionLib.completion.field import SampledField, coarse_lattice, sample_field
-from CardiacCompletionLib.model.heart import HeartAutoEncoder, Places
+from CardiacCompletionLib.geometry.expectation import Places, Posterior, place_numbers
+from CardiacCompletionLib.geometry.shape_grid import NODES, node_positions, own_unit, to_ras
+from CardiacCompletionLib.geometry.signed_distance import SignedDistance
+from CardiacCompletionLib.model.heart import HeartAutoEncoder
 
 # Queries at a time: small enough for the cache, and to be stopped between two of them.
 _CHUNK = 8192
@@ -27,12 +30,13 @@ class Inference:
 
     Attributes:
         latents: [1, C, M, D].
-        places: where the structures are to be expected, in frame units: [1, C, 3] and [1, C, 3, 3].
+        posterior: what is to be expected of all structures' numbers.
     """
 
     def __init__(self, network: HeartAutoEncoder, evidence: Evidence, device: str, clock: Clock) -> None:
         self._network, self._evidence, self._device, self._clock = network, evidence, device, clock
-        self.places = self._expected_places()
+        self.posterior = self._posterior()
+        self._numbers = torch.from_numpy(self.posterior.mean.astype(np.float32))[None].to(device)
         self.latents = self._latents()
 
     def fields(self, wanted: Sequence[str], spacing: float, vocabulary: Vocabulary) -> dict[str, SampledField]:
@@ -61,12 +65,29 @@ class Inference:
         for chunk in points.split(_CHUNK):
             self._clock.check()
             with torch.inference_mode():
-                asked = chunk[None].to(self._device)
-                answers.append(self._network.decode(self.latents, asked, self.places, index)[0].cpu())
+                asked = chunk[None, None].to(self._device)
+                answers.append(self._network.decode(self.latents, asked, self._numbers, index)[0].cpu())
         return torch.cat(answers, dim=1).numpy() * np.float32(frame.scale)
 
     def _distance(self, key: str, ras: np.ndarray) -> np.ndarray:
         return self.distances([key], ras)[0]
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """Keys of the class axis."""
+        return self._network.config.structures
+
+    def own_field(self, key: str) -> np.ndarray:
+        """Signed distance float32 [NODES, NODES, NODES] on the grid in a structure's own coordinates, in own units."""
+        index, frame = self.structures.index(key), self._evidence.frame
+        place = Places.of(self.posterior.mean[[index]])
+        nodes = node_positions() @ place.spreads[0].T + place.centroids[0]
+        unit = frame.scale * np.cbrt(np.linalg.det(place.spreads[0]))
+        return (self._distance(key, frame.to_ras(nodes)) / np.float32(unit)).reshape(NODES, NODES, NODES)
+
+    def principal_shapes(self, key: str) -> torch.Tensor:
+        """How a structure's own field varies: [K, NODES, NODES, NODES], each a standard deviation."""
+        return self._network.prior.shapes[self.structures.index(key)].cpu()
 
     def _latents(self) -> torch.Tensor:
         config = self._network.config
@@ -82,11 +103,17 @@ class Inference:
             seen = torch.from_numpy(given).to(self._device)
             narrow = self._network.encode(torch.from_numpy(points).to(self._device), seen)
             self._clock.check()
-            return self._network.process(narrow, seen)
+            return self._network.process(narrow, seen, self._numbers)
 
-    def _expected_places(self) -> Places:
+    def _posterior(self) -> Posterior:
+        """What the telling structures say of all: where they lie, how they are stretched and which shape they are."""
         network, evidence = self._network, self._evidence
-        expected = network.prior.expectation(network.config.structures).places(evidence.telling_moments, evidence.frame)
-        parts = (expected.centroids, expected.spreads)
-        centroids, spreads = (torch.from_numpy(part.astype(np.float32))[None].to(self._device) for part in parts)
-        return centroids, spreads
+        heart, structures = evidence.heart, network.config.structures
+        given = {}
+        for key, moments in evidence.telling_moments.items():
+            self._clock.check()
+            field = SignedDistance(heart.regions[key], heart.shape, heart.ijk_to_ras)
+            distances = field(to_ras(node_positions(sparse=True), moments)) / own_unit(moments)
+            shape = network.prior.shape_numbers(structures.index(key), distances)
+            given[key] = np.concatenate([place_numbers(moments, evidence.frame), shape])
+        return network.prior.expectation(structures).posterior(given)

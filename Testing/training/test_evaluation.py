@@ -62,7 +62,7 @@ def test_what_lies_beyond_the_image_does_not_count() -> None:
 
 def test_the_shape_model_infers_what_varies_together() -> None:
     """Two balls whose radii grow together: from a large left one follows a large right one."""
-    frame = HeartFrame(np.array([5.0, 6.0, 7.0]), 40.0, np.eye(3))
+    frame = HeartFrame(np.array([5.0, 6.0, 7.0]), 40.0)
     centroids = (np.array([[-5.0, 6.0, 7.0], [15.0, 6.0, 7.0]]) - frame.origin) / frame.scale
     places = Places(centroids, np.array([np.eye(3), np.eye(3)]) * 4.0 / frame.scale)
     axis = np.linspace(-4.0, 4.0, 20)

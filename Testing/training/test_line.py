@@ -15,9 +15,7 @@ import torch
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
-from CardiacCompletionLib.geometry.expectation import Expectation
-from CardiacCompletionLib.geometry.frame import fit_frame
-from CardiacCompletionLib.geometry.reference import measure_reference
+from CardiacCompletionLib.model.prior import MeanHeart
 from CardiacCompletionLib.model.weights import load_model
 from Training.__main__ import main
 from Training.data.description import DataSetDescription
@@ -27,6 +25,7 @@ from Training.data.hearts import PreparedHearts
 from Training.data.samples import CaseSamples
 from Training.run_folder import RunFolder
 from Training.schemes import draw_trusted, schemes
+from Training.starting_point import fill_mean_heart, reference_of
 
 KEYS = load_vocabulary().keys[:10]
 
@@ -115,11 +114,9 @@ def test_samples_agree_with_the_label_map(prepared: Path) -> None:
 
 def test_examples_are_drawn_in_the_frame_of_the_trusted_and_never_show_the_hidden(prepared: Path) -> None:
     hearts = PreparedHearts([prepared], "train", KEYS)
-    moments = [hearts.moments(index) for index in range(3)]
-    reference = measure_reference(moments, frozenset(KEYS[:5]))
-    anchors = np.array([reference.places[key].anchor for key in KEYS])
-    expectation = Expectation.measure(KEYS, anchors, moments, [fit_frame(heart, reference) for heart in moments])
-    examples = CompletionExamples(hearts, reference, expectation, 64, 128, 40, Jitter(), seed=1, complete=True)
+    reference, prior = reference_of(hearts), MeanHeart(len(KEYS), shapes=2)
+    fill_mean_heart(prior, hearts, reference)
+    examples = CompletionExamples(hearts, reference, prior, 64, 128, 40, Jitter(), seed=1, complete=True)
     for index in range(12):
         item, again = examples[index], examples[index]
         assert all(torch.equal(item[name], again[name]) for name in item)
@@ -127,6 +124,7 @@ def test_examples_are_drawn_in_the_frame_of_the_trusted_and_never_show_the_hidde
         assert not item["points"][~item["given"]].any()
         assert item["points"][item["given"]].abs().max() < 2.5
         assert torch.isfinite(item["distances"]).all()
+        assert torch.isfinite(item["numbers"]).all()
 
 
 def test_removal_schemes_name_known_structures_and_hide_something() -> None:

@@ -95,7 +95,7 @@ class CompletionExamples(Dataset):
             "numbers": torch.from_numpy(numbers.astype(np.float32)),
             "queries": torch.from_numpy(queries),
             "distances": torch.from_numpy(distances.astype(np.float32)),
-            "known": torch.from_numpy(case.known & case.present),
+            "known": torch.from_numpy(case.known & case.whole),
             "heart": torch.tensor(number),
         }
 
