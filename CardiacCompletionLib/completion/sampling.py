@@ -91,7 +91,7 @@ class HeartSampler:
         likeliest = self._heart(self._posterior.mean)
         total = {key: np.zeros(self._lattice.shape, dtype=np.float32) for key in self._wanted}
         volumes = {key: np.zeros(count) for key in self._wanted}
-        overlap = {key: 0.0 for key in self._wanted}
+        overlap = dict.fromkeys(self._wanted, 0.0)
         voxel_ml = abs(np.linalg.det(self._lattice.steps)) / 1000.0
         for number in range(count):
             clock.tell(_BEGIN + (_END - _BEGIN) * number / count, f"Plausible heart {number + 1} of {count}")
