@@ -112,7 +112,9 @@ class HeartSampler:
         owner = np.zeros(self._lattice.shape, dtype=np.uint8)
         for index, structure in enumerate(self._structures):
             shape = torch.from_numpy(offset[structure].astype(np.float32))
-            field = self._fields[index] + torch.tensordot(shape, self._modes[index], dims=1)
+            field = _as_large_as(
+                self._fields[index] + torch.tensordot(shape, self._modes[index], dims=1), self._fields[index]
+            )
             spread = places.spreads[structure] * self._frame.scale
             box, values = self._placed(field, self._frame.to_ras(places.centroids[structure]), spread)
             wins = values < deepest[box]
@@ -148,6 +150,12 @@ class HeartSampler:
         low, high = (centroids - reach).min(axis=0), (centroids + reach).max(axis=0)
         directions = kept.ijk_to_ras[:3, :3][:, ::-1]
         return Lattice.around((low + high) / 2, float((high - low).max()) / 2, spacing, directions)
+
+
+def _as_large_as(field: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """The field shifted so that its inside is as large as another's: own coordinates leave size to the spread."""
+    inside = int((other < 0).sum())
+    return field - field.flatten().kthvalue(max(inside, 1)).values if inside else field
 
 
 def _held(kept: Heart, lattice: Lattice) -> np.ndarray:
