@@ -51,6 +51,14 @@ def _parser(vocabulary: Vocabulary) -> argparse.ArgumentParser:
     complete.add_argument("--report", metavar="OUT.json", help="volumes, warnings and timings as JSON")
     complete.add_argument("--weights", metavar="PATH", help="a .safetensors file with its card beside it")
     complete.add_argument("--resample-trusted", action="store_true", help="infer trusted structures anew, too")
+    complete.add_argument(
+        "--samples", type=int, default=0, metavar="N", help="draw N plausible hearts to say how sure the result is"
+    )
+    complete.add_argument(
+        "--probability",
+        metavar="FOLDER",
+        help="how likely each voxel is, a volume per inferred structure; needs --samples",
+    )
     complete.add_argument("--force", action="store_true", help="complete even what looks wrong")
     complete.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     complete.set_defaults(run=_complete)
@@ -67,10 +75,13 @@ def _parser(vocabulary: Vocabulary) -> argparse.ArgumentParser:
 
 def _complete(arguments: argparse.Namespace, vocabulary: Vocabulary) -> None:
     from CardiacCompletionLib.completion.completer import HeartCompleter
+    from CardiacCompletionLib.files.probability import write_probability
 
     output = check_output(arguments.output)
     if arguments.report:
         check_folder(Path(arguments.report))
+    if arguments.probability and not arguments.samples:
+        raise CompletionError("Probabilities come from plausible hearts: give --samples too, 16 for example.")
     trusted, cut = _trusted(arguments.trusted, vocabulary)
     heart = read_segmentation(arguments.input).heart(trusted, vocabulary, arguments.convention)
     completer = HeartCompleter.load(arguments.weights, arguments.device)
@@ -81,10 +92,13 @@ def _complete(arguments: argparse.Namespace, vocabulary: Vocabulary) -> None:
         cut=cut,
         resample_trusted=arguments.resample_trusted,
         force=arguments.force,
+        samples=arguments.samples,
     )
     write_heart(result.heart, result.origins, vocabulary, output, result.continued)
     if arguments.report:
         _write_report(result, Path(arguments.report))
+    if arguments.probability and result.samples is not None:
+        write_probability(result.samples, Path(arguments.probability))
     _print_table(result, vocabulary)
 
 
@@ -118,6 +132,9 @@ def _print_table(result: CompletionResult, vocabulary: Vocabulary) -> None:
     for key, volume in result.volumes_ml.items():
         continued = result.continued_ml(key)
         note = f"  of which {continued:.1f} beyond its cut" if continued else "  cut off" if key in result.cut else ""
+        if result.samples is not None and key in result.confidence:
+            low, high = result.samples.interval_ml(key)
+            note += f"  90 % between {low:.1f} and {high:.1f}, overlap of about {result.confidence[key]:.2f} to expect"
         print(f"{vocabulary[key].name:<24}{result.origins[key]:<10}{volume:>8.1f}{note}")
     for warning in result.warnings:
         print(warning)

@@ -78,6 +78,7 @@ class HeartCompleter:
         cut: Mapping[str, bool] | None = None,
         resample_trusted: bool = False,
         force: bool = False,
+        samples: int = 0,
     ) -> CompletionResult:
         """Infer every structure that is not trusted, and what lies beyond the cuts of those that are.
 
@@ -89,6 +90,7 @@ class HeartCompleter:
             cancel: asked often; when it says True the work stops.
             cut: trusted keys that are cut off (True) or whole (False); for all others that is found out.
             resample_trusted: infer the trusted structures too, as the model sees them: none comes out as it went in.
+            samples: how many plausible hearts to draw for probabilities, intervals and confidence; 0 for none.
             force: complete even what looks wrong; what looks wrong is said in the warnings.
 
         Raises:
@@ -96,10 +98,13 @@ class HeartCompleter:
             CompletionCancelled: if ``cancel`` said so.
         """
         from CardiacCompletionLib.completion.inference import Inference
+        from CardiacCompletionLib.completion.sampling import HeartSampler
 
         clock = Clock(progress, cancel)
         said = dict(cut or {})
         trusted = self._checked(heart, trusted, said, spacing)
+        if samples == 1 or samples < 0:
+            raise CompletionError(f"{samples} plausible hearts say nothing of certainty: ask for 0, or 2 and more.")
         partial = heart.keep(trusted)
         clock.stage("surfaces", 0.02, "Reading the trusted surfaces")
         evidence, doubts = self._evidence(partial, said, force, clock)
@@ -107,7 +112,8 @@ class HeartCompleter:
         kept = Heart({}, partial.shape, partial.ijk_to_ras) if resample_trusted else partial
         cuts = {key: faces for key, faces in evidence.cuts.items() if key in kept.regions}
         wanted = [key for key in self.structures if key not in kept.regions or cuts.get(key)]
-        fields = Inference(self._model.network, evidence, self._device, clock).fields(wanted, spacing, self._vocabulary)
+        inference = Inference(self._model.network, evidence, self._device, clock)
+        fields = inference.fields(wanted, spacing, self._vocabulary)
         for key in cuts.keys() & fields.keys():
             clock.check()
             fields[key] = aligned(fields[key], evidence.surfaces[key].points)
@@ -116,6 +122,12 @@ class HeartCompleter:
         clock.stage("composition", 0.85, "Fitting the structures together")
         composed = compose(kept, fields, self._vocabulary, cuts, clock.check)
         inferred = tuple(key for key in wanted if key in composed.heart.regions and key not in kept.regions)
+        drawn = None
+        if samples and inferred:
+            clock.stage("samples", 0.9, "Drawing plausible hearts")
+            spread = self._model.card.get("calibration", {}).get("spread", 1.0)
+            sampler = HeartSampler(inference, kept, inferred, evidence.frame, spacing, spread, self._vocabulary)
+            drawn = sampler.draw(samples, clock)
         clock.stage("", 1.0, "Done")
         return CompletionResult(
             composed.heart,
@@ -126,6 +138,7 @@ class HeartCompleter:
             cut=tuple(cuts),
             continued=composed.continued,
             unlikeness=unlikeness(evidence, self._model.reference),
+            samples=drawn,
         )
 
     def _evidence(

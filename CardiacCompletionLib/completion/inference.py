@@ -85,10 +85,6 @@ class Inference:
         unit = frame.scale * np.cbrt(np.linalg.det(place.spreads[0]))
         return (self._distance(key, frame.to_ras(nodes)) / np.float32(unit)).reshape(NODES, NODES, NODES)
 
-    def principal_shapes(self, key: str) -> torch.Tensor:
-        """How a structure's own field varies: [K, NODES, NODES, NODES], each a standard deviation."""
-        return self._network.prior.shapes[self.structures.index(key)].cpu()
-
     def _latents(self) -> torch.Tensor:
         config = self._network.config
         points = np.zeros((1, len(config.structures), config.points, 3), dtype=np.float32)

@@ -14,6 +14,7 @@ from CardiacCompletionLib.geometry.label_map import LabelMap
 from CardiacCompletionLib.geometry.region import Region
 
 if TYPE_CHECKING:
+    from CardiacCompletionLib.completion.sampling import Samples
     from CardiacCompletionLib.completion.topology import Topology
 
 REPORT_VERSION = 2
@@ -33,6 +34,7 @@ class CompletionResult:
         continued: key of a cut structure -> the inferred voxels, on the heart's grid, by which it goes on.
         unlikeness: how unusual the trusted structures' places and sizes are; 1 is the limit of the usual. None if
             nothing was compared.
+        samples: several plausible hearts, if they were asked for.
     """
 
     heart: Heart
@@ -43,6 +45,7 @@ class CompletionResult:
     cut: tuple[str, ...] = ()
     continued: Mapping[str, Region] = field(default_factory=dict)
     unlikeness: float | None = None
+    samples: Samples | None = None
 
     @property
     def whole(self) -> Heart:
@@ -79,6 +82,16 @@ class CompletionResult:
             return 0.0
         return int(np.count_nonzero(self.continued[key].mask)) * self.heart.voxel_volume_ml
 
+    @property
+    def confidence(self) -> dict[str, float]:
+        """Inferred key -> the overlap with the truth to expect, 0 to 1; empty without samples."""
+        return {} if self.samples is None else dict(self.samples.confidence)
+
+    @property
+    def probability(self) -> dict[str, np.ndarray]:
+        """Inferred key -> probability of each node of ``samples.lattice``, float32 [k, j, i]; empty without samples."""
+        return {} if self.samples is None else dict(self.samples.probability)
+
     def report(self) -> dict[str, Any]:
         """The report as JSON content; ``Resources/Report/report.schema.json`` says what is in it."""
         topology = self.topology
@@ -92,6 +105,7 @@ class CompletionResult:
                     "cut": key in self.cut,
                     "continued_ml": round(self.continued_ml(key), 3),
                     "pieces": topology.pieces[key],
+                    **self._certainty(key),
                 }
                 for key, volume in self.volumes_ml.items()
             ],
@@ -99,6 +113,15 @@ class CompletionResult:
             "unlikeness": None if self.unlikeness is None else round(self.unlikeness, 3),
             "warnings": list(self.warnings),
             "timings_s": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
+        }
+
+    def _certainty(self, key: str) -> dict[str, Any]:
+        if self.samples is None or key not in self.samples.confidence:
+            return {}
+        low, high = self.samples.interval_ml(key)
+        return {
+            "confidence": round(self.samples.confidence[key], 3),
+            "volume_interval_ml": [round(low, 3), round(high, 3)],
         }
 
     def _whole_region(self, key: str) -> Region:

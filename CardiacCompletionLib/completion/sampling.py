@@ -1,8 +1,8 @@
 """Several plausible hearts for one input: what is uncertain, and how much.
 
-A heart's hidden numbers (place, spread, shape) are drawn from what the trusted structures leave open, and every
-structure goes where its numbers say, with the network's correction riding along in the structure's own coordinates. So
-the network is asked once; a sample costs the resampling of small grids.
+Where and how stretched the hidden structures are is drawn from what the trusted ones leave open, and every structure
+goes where its numbers say, in the shape that the network gave it. So the network is asked once; a sample costs the
+resampling of small grids. Shapes are not drawn: a sum of signed distance fields is a good shape only near the mean.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.clock import Clock
 from CardiacCompletionLib.completion.composition import without_specks
 from CardiacCompletionLib.completion.inference import Inference
-from CardiacCompletionLib.geometry.expectation import PLACE_NUMBERS, Places
+from CardiacCompletionLib.geometry.expectation import Places
 from CardiacCompletionLib.geometry.frame import HeartFrame
 from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.geometry.shape_grid import REACH
@@ -81,7 +81,6 @@ class HeartSampler:
         self._spread = spread
         self._vocabulary = vocabulary
         self._fields = [torch.from_numpy(inference.own_field(key)) for key in wanted]
-        self._modes = [inference.principal_shapes(key) for key in wanted]
         self._lattice = self._around(kept, max(spacing, FINEST))
         self._taken = _held(kept, self._lattice)
 
@@ -106,17 +105,12 @@ class HeartSampler:
 
     def _heart(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
         """Masks on the lattice of one heart's structures; each node belongs to the one it lies deepest in."""
-        offset = numbers[:, PLACE_NUMBERS:] - self._posterior.mean[:, PLACE_NUMBERS:]
         places = Places.of(numbers)
         deepest = np.zeros(self._lattice.shape, dtype=np.float32)
         owner = np.zeros(self._lattice.shape, dtype=np.uint8)
         for index, structure in enumerate(self._structures):
-            shape = torch.from_numpy(offset[structure].astype(np.float32))
-            field = _as_large_as(
-                self._fields[index] + torch.tensordot(shape, self._modes[index], dims=1), self._fields[index]
-            )
             spread = places.spreads[structure] * self._frame.scale
-            box, values = self._placed(field, self._frame.to_ras(places.centroids[structure]), spread)
+            box, values = self._placed(self._fields[index], self._frame.to_ras(places.centroids[structure]), spread)
             wins = values < deepest[box]
             deepest[box][wins] = values[wins]
             owner[box][wins] = index + 1
@@ -150,12 +144,6 @@ class HeartSampler:
         low, high = (centroids - reach).min(axis=0), (centroids + reach).max(axis=0)
         directions = kept.ijk_to_ras[:3, :3][:, ::-1]
         return Lattice.around((low + high) / 2, float((high - low).max()) / 2, spacing, directions)
-
-
-def _as_large_as(field: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """The field shifted so that its inside is as large as another's: own coordinates leave size to the spread."""
-    inside = int((other < 0).sum())
-    return field - field.flatten().kthvalue(max(inside, 1)).values if inside else field
 
 
 def _held(kept: Heart, lattice: Lattice) -> np.ndarray:

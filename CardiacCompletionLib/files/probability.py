@@ -1,0 +1,28 @@
+"""Writing how likely each voxel belongs to an inferred structure: one .nrrd volume a structure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from CardiacCompletionLib.completion.sampling import Samples
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.files.label_map_file import image_from_label_map, write_image
+from CardiacCompletionLib.geometry.label_map import LabelMap
+
+
+def write_probability(samples: Samples, folder: Path) -> None:
+    """Write ``KEY.nrrd`` for every inferred structure, float32, 0 to 1, into a folder, which is made if need be.
+
+    Raises:
+        CompletionError: if it cannot be written.
+    """
+    ijk_to_ras = np.eye(4)
+    ijk_to_ras[:3, :3], ijk_to_ras[:3, 3] = samples.lattice.steps[:, ::-1], samples.lattice.origin
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CompletionError(f"The folder {folder} cannot be made: choose another.") from error
+    for key, values in samples.probability.items():
+        write_image(image_from_label_map(LabelMap(values, ijk_to_ras)), folder / f"{key}.nrrd")
