@@ -23,7 +23,7 @@ class DataSetDescription:
         labelled: keys it labels in every case; any other structure is unknown there, not absent.
         truncated: keys that its cases show only in part, a stub of the aorta for one: where such a structure ends
             says nothing, and its moments neither.
-        weight: how many hearts one of its hearts counts as in the statistics that a network starts from.
+        weight: how many hearts one of its hearts counts as, in statistics and in training.
         test_fraction: cases kept apart, the last ones in name order, never trained on.
         folds: instead: how many parts its patients are dealt into for cross-validation; 0 for none.
         patients: case (file name without ending) -> case of the same patient, which goes into the same fold.

@@ -35,7 +35,7 @@ class Jitter:
 
 
 class CompletionExamples(Dataset):
-    """Endless distinct examples: item ``i`` is drawn from heart ``i mod len(hearts)`` with the seed (seed, i).
+    """Endless distinct examples: item ``i`` is drawn with the seed (seed, i); hearts take turns by their weights.
 
     An item is a dict of tensors, with C structures, N points, Q queries, all geometry in frame units:
     points [C, N, 3], given [C], numbers [C, 9 + K] (geometry/expectation), queries [C, Q, 3], distances [C, Q],
@@ -65,6 +65,8 @@ class CompletionExamples(Dataset):
         self._length = length
         self._jitter = jitter
         self._seed = seed
+        turns = np.repeat(np.arange(len(hearts.cases)), np.maximum(np.round(hearts.weights), 1).astype(int))
+        self._turns = np.random.default_rng(seed).permutation(turns)
         self._complete = complete
         self._expectation = prior.expectation(hearts.structures)
         self._shapes = shape_numbers(prior, hearts)
@@ -75,7 +77,7 @@ class CompletionExamples(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         generator = np.random.default_rng([self._seed, index])
-        number = index % len(self._hearts.cases)
+        number = int(self._turns[index % len(self._turns)])
         case = self._hearts.cases[number]
         given = draw_trusted(case.present, self._hearts.structures, generator) if self._complete else case.present
         frame = self._frame(case, given, generator)
