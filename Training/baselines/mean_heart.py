@@ -40,7 +40,8 @@ def mean_fields(
             there = np.isfinite(fields).all(axis=1, keepdims=True)
             total += np.where(there, fields, 0.0)
             seen += there
-    return (total / np.maximum(seen, 1)).astype(np.float32)
+    # What no heart has is nowhere.
+    return np.where(seen, total / np.maximum(seen, 1), 1.0).astype(np.float32)
 
 
 def heart_fields(

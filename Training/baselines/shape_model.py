@@ -53,15 +53,19 @@ class PosteriorShapeModel:
         workers: int,
     ) -> PosteriorShapeModel:
         """Learn from ``count`` training hearts, each in the frame its own trusted structures give it."""
-        complete = [i for i in hearts.spread_evenly(count) if hearts.cases[i].present.all()]
+        chosen = hearts.spread_evenly(count, trusted)
         with ProcessPoolExecutor(workers) as pool:
             jobs = []
-            for index in complete:
+            for index in chosen:
                 moments = hearts.moments(index)
                 frame = fit_frame({key: moments[key] for key in trusted}, reference)
                 jobs.append(pool.submit(heart_fields, hearts.heart(index), hearts.structures, frame, places, nodes))
             shapes = np.stack([np.clip(job.result(), -BAND, BAND) for job in jobs])
-        mean = shapes.mean(axis=0)
+        # What a heart lacks counts as the mean of the others; what all of them lack is nowhere.
+        lacking = np.isnan(shapes)
+        mean = np.where(lacking, 0.0, shapes).sum(axis=0) / np.maximum((~lacking).sum(axis=0), 1)
+        mean = np.where(lacking.all(axis=0), BAND, mean).astype(np.float32)
+        shapes = np.where(lacking, mean, shapes)
         centred = (shapes - mean).reshape(len(shapes), -1)
         # Principal components through the small Gram matrix of the hearts.
         values, vectors = np.linalg.eigh(centred @ centred.T / len(shapes))

@@ -60,11 +60,15 @@ class PreparedHearts:
         """Moments in RAS mm of every structure a case has whole."""
         return dict(self.cases[index].moments(self.structures, self.cases[index].whole))
 
-    def spread_evenly(self, count: int) -> list[int]:
-        """Indices of ``count`` cases of each data set, evenly spread in its order."""
+    def spread_evenly(self, count: int, having: Sequence[str] = ()) -> list[int]:
+        """Indices of ``count`` cases of each data set, evenly spread in its order, all ``having`` these structures."""
+        columns = [self.structures.index(key) for key in having]
+        usable = np.array([case.whole[columns].all() for case in self.cases])
         chosen = []
         for number in range(len(self.names)):
-            own = np.flatnonzero(np.array(self.data_sets) == number)
+            own = np.flatnonzero((np.array(self.data_sets) == number) & usable)
+            if not len(own):
+                continue
             chosen += own[np.unique(np.linspace(0, len(own) - 1, count).round().astype(int))].tolist()
         return chosen
 

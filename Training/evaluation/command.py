@@ -13,10 +13,12 @@ from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.region import Region
+from CardiacCompletionLib.geometry.surface import extract_surface
 from CardiacCompletionLib.model.weights import load_model
 from Training.data.hearts import PreparedHearts
 from Training.evaluation.contestants import AlignedMeanHeart, Contestant, ShapeModel, Trained, Untrained
 from Training.evaluation.metrics import dice, heart_surface, on_grid_of, surface_distances
+from Training.evaluation.truncation import up_to_the_end
 from Training.schemes import schemes
 
 Scores = dict[tuple[str, str], list[tuple[float, float, float, float]]]
@@ -24,8 +26,11 @@ Scores = dict[tuple[str, str], list[tuple[float, float, float, float]]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="prepared hearts to measure on (test split)")
-    parser.add_argument("--training", required=True, metavar="DIR", help="prepared hearts the baselines learn from")
+    parser.add_argument(
+        "--training", required=True, nargs="+", metavar="DIR", help="prepared hearts the baselines learn from"
+    )
     parser.add_argument("--weights", metavar="FILE", help="without it, the weights that ship")
+    parser.add_argument("--fold", type=int, help="of data sets dealt into folds, the one to measure on")
     parser.add_argument("--schemes", default=",".join(schemes()), metavar="NAME[,NAME...]")
     parser.add_argument("--hearts", type=int, default=20, help="test hearts at most")
     parser.add_argument("--baseline-hearts", type=int, default=80, help="training hearts the baselines learn from")
@@ -36,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     model = load_model(arguments.weights)
     structures = model.network.config.structures
-    training = PreparedHearts([arguments.training], "train", structures)
-    tested = PreparedHearts([arguments.data], "test", structures)
+    training = PreparedHearts(arguments.training, "train", structures, arguments.fold)
+    tested = PreparedHearts([arguments.data], "test", structures, arguments.fold)
     hearts = [tested.heart(index) for index in range(min(arguments.hearts, len(tested.cases)))]
     text = f"# {tested.names[0]}: {len(hearts)} hearts, surfaces resolved at {arguments.spacing:g} mm\n"
     print(text)
@@ -45,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
         if name not in schemes():
             raise CompletionError(f"There is no scheme {name}; choose from: {', '.join(schemes())}.")
         trusted = schemes()[name]
-        usable = [heart for heart in hearts if all(key in heart.regions for key in trusted)]
+        usable = [index for index in range(len(hearts)) if all(key in hearts[index].regions for key in trusted)]
         if not usable:
             continue
         contestants = [
@@ -55,10 +60,12 @@ def run(arguments: argparse.Namespace) -> None:
             Trained(model),
         ]
         scores: Scores = defaultdict(list)
-        for heart in tqdm(usable, desc=name, unit="heart"):
+        for index in tqdm(usable, desc=name, unit="heart"):
+            case = tested.cases[index]
+            partly = [key for key, there in zip(structures, case.present & ~case.whole, strict=True) if there]
             try:
                 for contestant in contestants:
-                    measure(contestant, heart, trusted, arguments.spacing, scores)
+                    measure(contestant, hearts[index], trusted, partly, arguments.spacing, scores)
             except CompletionError as error:
                 print(f"left out: {error}")
         table = as_table(name, trusted, structures, [c.name for c in contestants], scores)
@@ -68,20 +75,26 @@ def run(arguments: argparse.Namespace) -> None:
         Path(arguments.report).write_text(text, encoding="utf-8")
 
 
-def measure(contestant: Contestant, heart: Heart, trusted: tuple, spacing: float, scores: Scores) -> None:
+def measure(
+    contestant: Contestant, heart: Heart, trusted: tuple, partly: list[str], spacing: float, scores: Scores
+) -> None:
     """Score every structure that was hidden and is known.
 
-    What a completion says beyond the heart's own image was never labelled and does not count for or against it.
+    What a completion says beyond the heart's own image, or beyond the end of a structure that is shown only ``partly``,
+    was never labelled and does not count for or against it.
     """
     completed = within(on_grid_of(contestant.complete(heart, trusted, spacing).heart, heart))
     for key in heart.regions:
         if key in trusted:
             continue
         found, true = completed.regions.get(key), heart.regions[key]
+        if found is not None and key in partly:
+            found = up_to_the_end(found, heart, key)
         volume_error = ((int(found.mask.sum()) if found else 0) / int(true.mask.sum()) - 1) * 100
         distances = (np.nan, np.nan)
         if found is not None:
-            distances = surface_distances(heart_surface(completed, key), heart_surface(heart, key))
+            surface = extract_surface(found, heart.shape, heart.ijk_to_ras)
+            distances = surface_distances(surface, heart_surface(heart, key))
         scores[contestant.name, key].append((dice(found, true), *distances, volume_error))
 
 

@@ -31,7 +31,7 @@ class AlignedMeanHeart:
     def __init__(self, model: TrainedModel, training: PreparedHearts, trusted: Sequence[str], count: int) -> None:
         stiff = stiff_model(model)
         prior = stiff.network.prior
-        chosen = training.spread_evenly(count)
+        chosen = training.spread_evenly(count, trusted)
         moments = [training.moments(index) for index in chosen]
         frames = [fit_frame({key: heart[key] for key in trusted}, model.reference) for heart in moments]
         places = Places.of(prior.expectation(training.structures).posterior({}).mean)
