@@ -11,6 +11,7 @@ from CardiacCompletionLib.errors import CompletionError
 
 # Command -> module with ``add_arguments(parser)`` and ``run(arguments)``; imported only when asked for.
 COMMANDS = {
+    "all": "Training.everything",
     "cohort": "Training.cohort.command",
     "cohort-fit": "Training.cohort.fit_command",
     "cohort-population": "Training.cohort.population_command",
@@ -24,19 +25,27 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m Training", description=__doc__)
-    parser.add_argument("command", choices=sorted(COMMANDS))
-    name = parser.parse_args(argv[:1] if argv is not None else sys.argv[1:2]).command
-    module = importlib.import_module(COMMANDS[name])
-    command = argparse.ArgumentParser(prog=f"python -m Training {name}", description=module.__doc__)
-    module.add_arguments(command)
-    arguments = command.parse_args(argv[1:] if argv is not None else sys.argv[2:])
     try:
-        module.run(arguments)
+        execute(sys.argv[1:] if argv is None else argv)
     except CompletionError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def execute(argv: Sequence[str]) -> None:
+    """Run one command.
+
+    Raises:
+        CompletionError: a sentence for the user, where it cannot be done.
+    """
+    parser = argparse.ArgumentParser(prog="python -m Training", description=__doc__)
+    parser.add_argument("command", choices=sorted(COMMANDS))
+    name = parser.parse_args(argv[:1]).command
+    module = importlib.import_module(COMMANDS[name])
+    command = argparse.ArgumentParser(prog=f"python -m Training {name}", description=module.__doc__)
+    module.add_arguments(command)
+    module.run(command.parse_args(argv[1:]))
 
 
 if __name__ == "__main__":

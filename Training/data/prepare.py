@@ -6,7 +6,7 @@ import argparse
 import hashlib
 import json
 import multiprocessing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ MANIFEST = "manifest.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("description", metavar="DATASET.yaml")
+    parser.add_argument("--folder", metavar="DIR", help="where the label maps lie, if not where the description says")
     parser.add_argument("--out", required=True, metavar="DIR")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -32,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     description = DataSetDescription.read(arguments.description)
+    if arguments.folder:
+        description = replace(description, folder=Path(arguments.folder).resolve())
     out = Path(arguments.out)
     (out / "cases").mkdir(parents=True, exist_ok=True)
     jobs = [Job(path, description, out / "cases", arguments.seed) for path in description.cases()]
