@@ -14,11 +14,11 @@ from Training.settings import Settings
 
 
 class CompletionModule(lightning.LightningModule):
-    """Masked, weighted L1 on signed distances.
+    """Masked L1 on signed distances.
 
-    A structure that a heart's data set never labelled counts nothing, whatever the network says there. A query counts
-    most near the surface in question: weight 0.05 + exp(-|d| / near), for given structures a share of it: they are
-    there already. Beyond the band only too small a distance is an error, for there nobody asks how far exactly.
+    A structure that a heart's data set never labelled counts nothing, whatever the network says there. Every query
+    counts the same, for given structures a share of it: they are there already. Beyond the band only too small a
+    distance is an error, for there nobody asks how far exactly.
     """
 
     def __init__(self, network: HeartAutoEncoder, settings: Settings, unit: float) -> None:
@@ -49,7 +49,7 @@ class CompletionModule(lightning.LightningModule):
         said, true = said * self._unit, batch["distances"] * self._unit
         short = (self._settings.band - said * true.sign()).relu()
         error = torch.where(true.abs() > self._settings.band, short, (said - true).abs())
-        weight = (0.05 + torch.exp(-true.abs() / self._settings.near)) * batch["known"][..., None]
+        weight = batch["known"][..., None].expand_as(error).float()
         hidden = weight * ~batch["given"][..., None]
         weight = hidden + self._settings.given_share * weight * batch["given"][..., None]
         return (error * weight).sum() / weight.sum(), (error * hidden).sum().detach() / hidden.sum().clamp(min=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,13 @@ def run(arguments: argparse.Namespace) -> None:
     examples = CompletionExamples(
         hearts,
         reference,
-        network.prior,
+        deepcopy(network.prior),
         settings.points,
         settings.queries,
         settings.total_steps * settings.batch,
         Jitter(),
         arguments.seed,
+        settings.near,
         complete=settings.task == "complete",
     )
     trainer = lightning.Trainer(

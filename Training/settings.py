@@ -28,7 +28,7 @@ class Settings:
         learning_rate: peak of the cosine schedule, at a share of one.
         warmup: steps until the peak.
         weight_decay: of AdamW.
-        near: mm; a query's weight falls with its distance from the surface on this length.
+        near: mm; the chance of a query falls with its distance from the expected surface on this length.
         band: mm; how far from a surface its distance is learnt.
         given_share: weight of given structures against hidden ones.
         averaging: decay of the exponential moving average of the weights.

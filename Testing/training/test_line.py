@@ -116,7 +116,7 @@ def test_examples_are_drawn_in_the_frame_of_the_trusted_and_never_show_the_hidde
     hearts = PreparedHearts([prepared], "train", KEYS)
     reference, prior = reference_of(hearts), MeanHeart(len(KEYS), shapes=2)
     fill_mean_heart(prior, hearts, reference)
-    examples = CompletionExamples(hearts, reference, prior, 64, 128, 40, Jitter(), seed=1, complete=True)
+    examples = CompletionExamples(hearts, reference, prior, 64, 128, 40, Jitter(), seed=1, near=6.0, complete=True)
     for index in range(12):
         item, again = examples[index], examples[index]
         assert all(torch.equal(item[name], again[name]) for name in item)

@@ -14,9 +14,12 @@ from CardiacCompletionLib.geometry.frame import HeartFrame, Reference, fit_frame
 from CardiacCompletionLib.model.prior import MeanHeart
 from Training.data.field_of_view import CUT_SHARE, cut_surface
 from Training.data.hearts import PreparedHearts
-from Training.data.samples import NEAR_POINTS, CaseSamples
+from Training.data.samples import VOLUME_POINTS, CaseSamples
 from Training.schemes import draw_trusted
 from Training.starting_point import shape_numbers
+
+# Chance of a query far from every expected surface, against that of one on it.
+_ANYWHERE = 0.02
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,12 @@ class CompletionExamples(Dataset):
         length: int,
         jitter: Jitter,
         seed: int,
+        near: float,
         complete: bool,
     ) -> None:
         """
         Args:
+            near: mm; the chance of a query falls with the distance from the expected surface on this length.
             complete: whether some of the structures are hidden; without it everything is given.
         """
         self._hearts = hearts
@@ -68,6 +73,8 @@ class CompletionExamples(Dataset):
         turns = np.repeat(np.arange(len(hearts.cases)), np.maximum(np.round(hearts.weights), 1).astype(int))
         self._turns = np.random.default_rng(seed).permutation(turns)
         self._complete = complete
+        self._near = near
+        self._prior = prior
         self._expectation = prior.expectation(hearts.structures)
         self._shapes = shape_numbers(prior, hearts)
         self._anchors = self._expectation.anchors
@@ -88,7 +95,7 @@ class CompletionExamples(Dataset):
             moved = generator.standard_normal((self._points, 3)) * self._jitter.surface
             points[structure] = frame.from_ras(surface[chosen] + moved)
         numbers = self._numbers(number, given & case.whole, frame)
-        asked = self._asked(case, generator)
+        asked = self._asked(case, numbers, frame, generator)
         queries = frame.from_ras(case.queries[asked]).astype(np.float32)
         distances = np.take_along_axis(case.distances, asked, axis=1).astype(np.float32) / frame.scale
         return {
@@ -130,9 +137,21 @@ class CompletionExamples(Dataset):
             return cut_surface(surface, frame.origin, generator)
         return surface
 
-    def _asked(self, case: CaseSamples, generator: np.random.Generator) -> np.ndarray:
-        """Indices [C, Q] of the queries: two thirds around the structure itself, the rest anywhere in the heart."""
-        anywhere = generator.integers(len(case.queries), size=(len(case.present), self._queries))
-        own = case.own_queries[:, None] + generator.integers(NEAR_POINTS, size=anywhere.shape)
-        around = case.present[:, None] & (np.arange(self._queries) < 2 * self._queries // 3)
-        return np.where(around, own, anywhere)
+    def _asked(
+        self, case: CaseSamples, numbers: np.ndarray, frame: HeartFrame, generator: np.random.Generator
+    ) -> np.ndarray:
+        """Indices [C, Q] of the queries: drawn where each structure's surface is expected, not where it truly is.
+
+        Queries that sought the true surface would tell the network that it is wherever it asks: of all hearts only
+        those whose surface is there would be asked there, and the answer to everything uncertain would be nought.
+        """
+        first = len(case.queries) - VOLUME_POINTS
+        points = torch.from_numpy(frame.from_ras(case.queries[first:]).astype(np.float32))[None, None]
+        told = torch.from_numpy(numbers.astype(np.float32))[None]
+        with torch.inference_mode():
+            expected, _, unit = self._prior(points, told, torch.arange(len(numbers)))
+        far = (expected * unit)[0].abs().numpy() * frame.scale / self._near
+        chance = np.cumsum(np.exp(-far) + _ANYWHERE, axis=1)
+        drawn = generator.random((len(numbers), self._queries)) * chance[:, -1:]
+        found = [np.searchsorted(row, wish) for row, wish in zip(chance, drawn, strict=True)]
+        return first + np.minimum(found, VOLUME_POINTS - 1)
