@@ -98,7 +98,7 @@ def _complete(arguments: argparse.Namespace, vocabulary: Vocabulary) -> None:
     if arguments.report:
         _write_report(result, Path(arguments.report))
     if arguments.probability and result.samples is not None:
-        write_probability(result.samples, Path(arguments.probability))
+        write_probability(result.probability, result.samples.lattice, Path(arguments.probability))
     _print_table(result, vocabulary)
 
 

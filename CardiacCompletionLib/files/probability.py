@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from CardiacCompletionLib.completion.sampling import Samples
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.label_map_file import image_from_label_map, write_image
 from CardiacCompletionLib.geometry.label_map import LabelMap
+from CardiacCompletionLib.geometry.lattice import Lattice
 
 
-def write_probability(samples: Samples, folder: Path) -> None:
+def write_probability(probability: Mapping[str, np.ndarray], lattice: Lattice, folder: Path) -> None:
     """Write ``KEY.nrrd`` for every inferred structure, float32, 0 to 1, into a folder, which is made if need be.
+
+    Args:
+        probability: key -> values [k, j, i] at the lattice's nodes.
 
     Raises:
         CompletionError: if it cannot be written.
     """
     ijk_to_ras = np.eye(4)
-    ijk_to_ras[:3, :3], ijk_to_ras[:3, 3] = samples.lattice.steps[:, ::-1], samples.lattice.origin
+    ijk_to_ras[:3, :3], ijk_to_ras[:3, 3] = lattice.steps[:, ::-1], lattice.origin
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CompletionError(f"The folder {folder} cannot be made: choose another.") from error
-    for key, values in samples.probability.items():
+    for key, values in probability.items():
         write_image(image_from_label_map(LabelMap(values, ijk_to_ras)), folder / f"{key}.nrrd")

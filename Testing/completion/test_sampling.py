@@ -1,0 +1,97 @@
+"""Several plausible hearts: they agree where much is known, differ where little is, and touch nothing trusted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from CardiacCompletionLib import HeartCompleter
+from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.command_line.main import main
+from CardiacCompletionLib.completion.result import CompletionResult
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.resources import resource_path
+from Training.evaluation.metrics import dice, on_grid_of
+
+FEW = ("myocardium", "left_ventricle")
+MANY = ("myocardium", "left_ventricle", "right_ventricle", "left_atrium")
+CHAMBERS = ("left_atrium", "right_atrium", "right_ventricle")
+
+
+@pytest.fixture(scope="module")
+def result(completer: HeartCompleter, sample: Heart) -> CompletionResult:
+    return completer.complete(sample, FEW, spacing=3.0, samples=8)
+
+
+def test_probabilities_are_shares_of_the_samples(result: CompletionResult) -> None:
+    assert result.probability.keys() == set(result.inferred)
+    for values in result.probability.values():
+        assert values.shape == result.samples.lattice.shape
+        assert set(np.unique(values * 8).round(3)) <= set(range(9))
+
+
+def test_structures_of_one_sample_do_not_overlap(result: CompletionResult) -> None:
+    assert sum(result.probability.values()).max() <= 1.0 + 1e-5
+
+
+def test_trusted_voxels_belong_to_no_sample(result: CompletionResult, sample: Heart) -> None:
+    lattice = result.samples.lattice
+    nodes = lattice.points(np.argwhere(sum(result.probability.values()) > 0))
+    kji = np.round((nodes - sample.ijk_to_ras[:3, 3]) @ np.linalg.inv(sample.ijk_to_ras[:3, :3]).T).astype(int)[:, ::-1]
+    within = ((kji >= 0) & (kji < sample.shape)).all(axis=1)
+    held = np.zeros(sample.shape, dtype=bool)
+    for key in FEW:
+        held[sample.regions[key].box] |= sample.regions[key].mask
+    assert not held[tuple(kji[within].T)].any()
+
+
+def test_the_likeliest_voxels_are_the_result(result: CompletionResult) -> None:
+    """Half the samples and more hold what the completion holds: the samples are about the same heart."""
+    for key in CHAMBERS:
+        volume = float((result.probability[key] >= 0.5).sum()) * abs(np.linalg.det(result.samples.lattice.steps)) / 1000
+        assert volume == pytest.approx(result.volumes_ml[key], rel=0.3)
+        low, high = result.samples.interval_ml(key)
+        assert low < result.volumes_ml[key] < high
+
+
+def test_what_more_is_known_leaves_less_open(
+    completer: HeartCompleter, sample: Heart, result: CompletionResult
+) -> None:
+    more = completer.complete(sample, MANY, spacing=3.0, samples=8)
+    assert more.confidence["right_atrium"] > result.confidence["right_atrium"]
+
+
+def test_confidence_is_about_the_overlap_with_the_truth(result: CompletionResult, sample: Heart) -> None:
+    truth = on_grid_of(sample, result.heart)
+    found = np.mean([dice(result.heart.regions[key], truth.regions[key]) for key in CHAMBERS])
+    assert np.mean([result.confidence[key] for key in CHAMBERS]) == pytest.approx(found, abs=0.15)
+
+
+def test_the_same_heart_gives_the_same_samples(
+    completer: HeartCompleter, sample: Heart, result: CompletionResult
+) -> None:
+    again = completer.complete(sample, FEW, spacing=3.0, samples=8)
+    assert again.confidence == result.confidence
+
+
+def test_one_sample_is_refused(completer: HeartCompleter, sample: Heart) -> None:
+    with pytest.raises(CompletionError, match="2 and more"):
+        completer.complete(sample, FEW, samples=1)
+
+
+def test_the_command_writes_maps_and_says_how_sure_it_is(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    words = ["complete", str(resource_path("SampleData/PartialHeart.seg.nrrd")), "--trusted", ",".join(MANY)]
+    words += ["--output", str(tmp_path / "whole.seg.nrrd"), "--report", str(tmp_path / "report.json"), "--spacing", "3"]
+    assert main([*words, "--probability", str(tmp_path / "maps")]) == 2
+    assert "--samples" in capsys.readouterr().err
+    assert main([*words, "--probability", str(tmp_path / "maps"), "--samples", "4"]) == 0
+    assert "90 % between" in capsys.readouterr().out
+    report = json.loads((tmp_path / "report.json").read_text())
+    inferred = {s["key"] for s in report["structures"] if "confidence" in s}
+    assert {path.stem for path in (tmp_path / "maps").iterdir()} == inferred
+    image = sitk.ReadImage(str(tmp_path / "maps" / "right_atrium.nrrd"))
+    assert 0.9 < sitk.GetArrayViewFromImage(image).max() <= 1.0

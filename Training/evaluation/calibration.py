@@ -1,0 +1,92 @@
+"""Whether the model knows how sure it can be: coverage of its intervals, and its probabilities against the truth."""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+
+import numpy as np
+from tqdm import tqdm
+
+from CardiacCompletionLib import HeartCompleter
+from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
+from CardiacCompletionLib.completion.sampling import Samples
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.model.weights import load_model
+from Training.data.hearts import PreparedHearts
+from Training.evaluation.metrics import dice, on_grid_of
+from Training.schemes import schemes
+
+_BINS = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", required=True, metavar="DIR", help="prepared hearts to measure on (test split)")
+    parser.add_argument("--fold", type=int, help="of data sets dealt into folds, the one to measure on")
+    parser.add_argument("--weights", metavar="FILE", help="without it, the weights that ship")
+    parser.add_argument("--schemes", default=",".join(schemes()), metavar="NAME[,NAME...]")
+    parser.add_argument("--hearts", type=int, default=20, help="test hearts at most")
+    parser.add_argument("--samples", type=int, default=16)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    completer = HeartCompleter(load_model(arguments.weights), "cpu")
+    tested = PreparedHearts([arguments.data], "test", completer.structures, arguments.fold)
+    print(f"# {tested.names[0]}: {arguments.samples} samples a heart\n")
+    print("| scheme | structure | hearts | 90 % interval covers | calibration error | confidence | Dice |")
+    print("|---|---|---|---|---|---|---|")
+    for name in arguments.schemes.split(","):
+        found = defaultdict(list)
+        for index in tqdm(range(min(arguments.hearts, len(tested.cases))), desc=name, unit="heart", leave=False):
+            heart, case = tested.heart(index), tested.cases[index]
+            whole = {key for key, there in zip(tested.structures, case.whole, strict=True) if there}
+            if whole.issuperset(schemes()[name]):
+                _measure(completer, heart, schemes()[name], whole, arguments.samples, found)
+        for key, rows in found.items():
+            covered, confidence, overlap, total, sure, right = (np.array(column) for column in zip(*rows, strict=True))
+            error = np.abs(sure.sum(axis=0) - right.sum(axis=0)).sum() / max(total.sum(), 1)
+            print(
+                f"| {name} | {load_vocabulary()[key].name} | {len(rows)} | {covered.mean():.0%} | {error:.3f} "
+                f"| {confidence.mean():.2f} | {overlap.mean():.2f} |"
+            )
+
+
+def _measure(
+    completer: HeartCompleter, heart: Heart, trusted: tuple[str, ...], whole: set[str], count: int, found: dict
+) -> None:
+    try:
+        result = completer.complete(heart, trusted, spacing=2.0, samples=count)
+    except CompletionError as error:
+        print(f"left out: {error}")
+        return
+    truth = on_grid_of(heart, result.heart)
+    for key in result.confidence.keys() & whole:
+        low, high = result.samples.interval_ml(key)
+        overlap = dice(result.heart.regions.get(key), truth.regions[key])
+        total, sure, right = _reliability(result.samples, key, heart)
+        covered = low <= heart.volume_ml(key) <= high
+        found[key].append((covered, result.confidence[key], overlap, total, sure, right))
+
+
+def _reliability(samples: Samples, key: str, heart: Heart) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Per bin of probability, how many nodes there are, the sum of what is said and the sum of what is true.
+
+    Nodes that no sample and no truth comes near say nothing and do not count.
+    """
+    said = samples.probability[key]
+    kji = np.indices(said.shape).reshape(3, -1).T
+    inverse = np.linalg.inv(heart.ijk_to_ras[:3, :3])
+    index = np.round((samples.lattice.points(kji) - heart.ijk_to_ras[:3, 3]) @ inverse.T).astype(int)[:, ::-1]
+    index -= np.array(heart.regions[key].start)
+    mask = heart.regions[key].mask
+    within = ((index >= 0) & (index < mask.shape)).all(axis=1)
+    true = np.zeros(len(kji), dtype=bool)
+    true[within] = mask[tuple(index[within].T)]
+    said = said.ravel()
+    telling = (said > 0) | true
+    bins = np.minimum((said[telling] * _BINS).astype(int), _BINS - 1)
+    total = np.bincount(bins, minlength=_BINS)
+    sure = np.bincount(bins, said[telling], _BINS)
+    right = np.bincount(bins, true[telling], _BINS)
+    return total, sure, right
