@@ -14,8 +14,9 @@ from Training.run_folder import RunFolder
 
 LIMITS = [
     "For research use only; not a medical device.",
-    "Trained on virtual hearts, which are not patients; normal anatomy only, no congenital or operated hearts.",
+    "Trained on virtual hearts, which are not patients, and few real ones; no congenital or operated hearts.",
     "Coronary arteries are hardly ever inferred; veins, appendage and aortic arch are put at their usual place.",
+    "Real hearts show stubs of aorta and pulmonary artery only: what lies beyond is known from virtual hearts alone.",
 ]
 # Hearts whose fitted factors centre the virtual population (numbers only; no geometry of theirs is used).
 SOURCES = [

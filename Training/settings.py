@@ -31,6 +31,7 @@ class Settings:
         near: mm; the chance of a query falls with its distance from the expected surface on this length.
         band: mm; how far from a surface its distance is learnt.
         given_share: weight of given structures against hidden ones.
+        overlap: weight of the overlap of hidden structures, in mm for a whole Dice.
         averaging: decay of the exponential moving average of the weights.
         checkpoint_every: steps between checkpoints; a kill loses at most so many.
         precision: Lightning's name of it, e.g. ``bf16-mixed``.
@@ -55,6 +56,7 @@ class Settings:
     near: float
     band: float
     given_share: float
+    overlap: float
     averaging: float
     checkpoint_every: int
     precision: str

@@ -96,4 +96,7 @@ def _principal_shapes(shapes: np.ndarray, weights: np.ndarray, count: int) -> tu
     largest = np.argsort(values)[::-1][:count]
     modes = np.zeros((count, NODES**3), dtype=np.float32)
     modes[: len(largest)] = vectors[:, largest].T @ offset
+    # A mean of thin shapes that lie a little apart is thinner than any of them: it is made as large as they are.
+    inside = weights @ (shapes.reshape(len(shapes), -1) < 0).mean(axis=1)
+    mean -= np.quantile(mean, inside)
     return mean, modes.reshape(count, NODES, NODES, NODES)

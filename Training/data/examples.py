@@ -42,7 +42,7 @@ class CompletionExamples(Dataset):
 
     An item is a dict of tensors, with C structures, N points, Q queries, all geometry in frame units:
     points [C, N, 3], given [C], numbers [C, 9 + K] (geometry/expectation), queries [C, Q, 3], distances [C, Q],
-    known [C]; and the heart's number.
+    worth [C, Q] (share of the volume a query stands for), known [C]; and the heart's number.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class CompletionExamples(Dataset):
             moved = generator.standard_normal((self._points, 3)) * self._jitter.surface
             points[structure] = frame.from_ras(surface[chosen] + moved)
         numbers = self._numbers(number, given & case.whole, frame)
-        asked = self._asked(case, numbers, frame, generator)
+        asked, worth = self._asked(case, numbers, frame, generator)
         queries = frame.from_ras(case.queries[asked]).astype(np.float32)
         distances = np.take_along_axis(case.distances, asked, axis=1).astype(np.float32) / frame.scale
         return {
@@ -104,6 +104,7 @@ class CompletionExamples(Dataset):
             "numbers": torch.from_numpy(numbers.astype(np.float32)),
             "queries": torch.from_numpy(queries),
             "distances": torch.from_numpy(distances.astype(np.float32)),
+            "worth": torch.from_numpy(worth.astype(np.float32)),
             "known": torch.from_numpy(case.known & case.whole),
             "heart": torch.tensor(number),
         }
@@ -139,11 +140,14 @@ class CompletionExamples(Dataset):
 
     def _asked(
         self, case: CaseSamples, numbers: np.ndarray, frame: HeartFrame, generator: np.random.Generator
-    ) -> np.ndarray:
-        """Indices [C, Q] of the queries: drawn where each structure's surface is expected, not where it truly is.
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Queries drawn where each structure's surface is expected, not where it truly is.
 
         Queries that sought the true surface would tell the network that it is wherever it asks: of all hearts only
         those whose surface is there would be asked there, and the answer to everything uncertain would be nought.
+
+        Returns:
+            Their indices [C, Q], and how much of the volume each stands for, float32 [C, Q].
         """
         first = len(case.queries) - VOLUME_POINTS
         points = torch.from_numpy(frame.from_ras(case.queries[first:]).astype(np.float32))[None, None]
@@ -151,7 +155,9 @@ class CompletionExamples(Dataset):
         with torch.inference_mode():
             expected, _, unit = self._prior(points, told, torch.arange(len(numbers)))
         far = (expected * unit)[0].abs().numpy() * frame.scale / self._near
-        chance = np.cumsum(np.exp(-far) + _ANYWHERE, axis=1)
+        single = np.exp(-far) + _ANYWHERE
+        chance = np.cumsum(single, axis=1)
         drawn = generator.random((len(numbers), self._queries)) * chance[:, -1:]
         found = [np.searchsorted(row, wish) for row, wish in zip(chance, drawn, strict=True)]
-        return first + np.minimum(found, VOLUME_POINTS - 1)
+        found = np.minimum(found, VOLUME_POINTS - 1)
+        return first + found, 1.0 / np.take_along_axis(single, found, axis=1)
