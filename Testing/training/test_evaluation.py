@@ -14,6 +14,7 @@ from Training.baselines.mean_heart import heart_fields
 from Training.baselines.shape_model import BAND, PosteriorShapeModel
 from Training.evaluation.command import within
 from Training.evaluation.metrics import dice, heart_surface, on_grid_of, surface_distances
+from Training.evaluation.truncation import up_to_the_end
 
 SIZE = 56
 GRID = grid((1.0, 1.0, 1.0), (10, 20, 30), SIZE, center=(5, 6, 7))
@@ -58,6 +59,18 @@ def test_what_lies_beyond_the_image_does_not_count() -> None:
     assert kept.keys() == {"a"}
     assert kept["a"].start == (0, 1, SIZE - 1)
     assert kept["a"].mask.shape == (2, 4, 1)
+
+
+def test_what_lies_beyond_the_end_of_a_stub_does_not_count() -> None:
+    """A ball with a tube that leaves upwards, cut flat at 20 mm: of a longer tube only as much counts."""
+    k, j, i = np.indices((60, 24, 24))
+    tube = np.hypot(i - 12, j - 12) < 5
+    stub, longer = tube & (k >= 12) & (k < 32), tube & (k >= 12) & (k < 45)
+    body = (k - 6) ** 2 + (j - 12) ** 2 + (i - 12) ** 2 < 36
+    regions = {"body": Region.of_mask(body), "vessel": Region.of_mask(stub)}
+    kept = up_to_the_end(Region.of_mask(longer), Heart(regions, (60, 24, 24), np.eye(4)), "vessel")
+    assert kept.start[0] == 12
+    assert kept.mask.shape[0] == pytest.approx(20, abs=1)
 
 
 def test_the_shape_model_infers_what_varies_together() -> None:

@@ -127,6 +127,72 @@ def test_examples_are_drawn_in_the_frame_of_the_trusted_and_never_show_the_hidde
         assert torch.isfinite(item["numbers"]).all()
 
 
+def test_what_is_asked_does_not_tell_where_the_hidden_are(prepared: Path) -> None:
+    """Hidden structures elsewhere, trusted ones the same: the same queries are asked."""
+    asked = []
+    for shift in (0.0, 30.0):
+        hearts = PreparedHearts([prepared], "train", KEYS)
+        reference, prior = reference_of(hearts), MeanHeart(len(KEYS), shapes=2)
+        fill_mean_heart(prior, hearts, reference)
+        examples = CompletionExamples(hearts, reference, prior, 64, 128, 40, Jitter(), seed=1, near=6.0, complete=True)
+        hidden = ~examples[0]["given"].numpy()
+        case = hearts.cases[int(examples[0]["heart"])]
+        case.distances[hidden] += np.float16(shift)
+        case.surface[hidden] += shift
+        case.centroids[hidden] += shift
+        asked.append(examples[0]["queries"])
+    assert torch.equal(*asked)
+
+
+def test_queries_lie_where_structures_are_expected(prepared: Path) -> None:
+    hearts = PreparedHearts([prepared], "train", KEYS)
+    reference, prior = reference_of(hearts), MeanHeart(len(KEYS), shapes=2)
+    fill_mean_heart(prior, hearts, reference)
+    item = CompletionExamples(hearts, reference, prior, 64, 2000, 40, Jitter(), seed=1, near=6.0, complete=True)[3]
+    expected, _, unit = prior(item["queries"][None], item["numbers"][None], torch.arange(10))
+    far = (expected * unit)[0].abs() * reference.scale
+    near = (far[1] < 12.0).float()
+    # Weighted by what they stand for, they are as spread over the heart as its uniform points are.
+    weighted = near @ item["worth"][1] / item["worth"][1].sum()
+    assert near.mean() > 3 * weighted
+    assert weighted < 0.2
+
+
+def test_folds_keep_a_patient_together_and_every_heart_is_tested_once(tmp_path: Path) -> None:
+    for name in ("a", "b", "b_again", "c", "d", "e", "f"):
+        (tmp_path / f"{name}.nii.gz").touch()
+    (tmp_path / "real.yaml").write_text("name: real\nfolder: .\nfolds: 3\npatients: {b_again: b}\n")
+    splits = DataSetDescription.read(tmp_path / "real.yaml").splits()
+    assert splits["b.nii.gz"] == splits["b_again.nii.gz"]
+    assert set(splits.values()) == {"fold 0", "fold 1", "fold 2"}
+
+
+def test_a_fold_is_trained_on_or_tested_never_both(prepared: Path, tmp_path: Path) -> None:
+    manifest = json.loads((prepared / "manifest.json").read_text())
+    for index, case in enumerate(manifest["cases"]):
+        case["split"] = f"fold {index % 2}"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "cases").symlink_to(prepared / "cases")
+    train, test = (PreparedHearts([tmp_path], split, KEYS, fold=1) for split in ("train", "test"))
+    assert len(train.cases) == len(test.cases) == 2
+    assert not set(train.sources) & set(test.sources)
+
+
+def test_what_a_data_set_shows_in_part_is_no_target(prepared: Path, tmp_path: Path) -> None:
+    hearts = prepared.parent / "hearts"
+    (tmp_path / "stubs.yaml").write_text(f"name: stubs\nfolder: {hearts}\ntruncated: [aorta]\nweight: 3\n")
+    assert main(["prepare", str(tmp_path / "stubs.yaml"), "--out", str(tmp_path / "out"), "--workers", "1"]) == 0
+    part = PreparedHearts([tmp_path / "out"], "train", KEYS)
+    assert "aorta" not in part.moments(0)
+    assert set(part.weights) == {3.0}
+    whole = PreparedHearts([prepared], "train", KEYS)
+    reference, prior = reference_of(whole), MeanHeart(len(KEYS), shapes=2)
+    fill_mean_heart(prior, whole, reference)
+    item = CompletionExamples(part, reference, prior, 64, 128, 40, Jitter(), seed=1, near=6.0, complete=True)[0]
+    assert not item["known"][KEYS.index("aorta")]
+    assert item["known"][KEYS.index("left_atrium")]
+
+
 def test_removal_schemes_name_known_structures_and_hide_something() -> None:
     generator = np.random.default_rng(0)
     for trusted in schemes().values():
