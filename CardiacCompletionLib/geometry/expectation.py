@@ -95,7 +95,8 @@ class Expectation:
         """What to expect of all structures; those that are relied on stand as they are.
 
         Args:
-            given: numbers [9 + K] by structure, in the frame; without any, the cohort as it is.
+            given: numbers [9 + K] by structure, in the frame, NaN for what is not known of it; without any structure,
+                the cohort as it is.
         """
         numbers = self.mean.shape[1]
         known = [index for index, key in enumerate(self.structures) if key in given]
@@ -105,6 +106,7 @@ class Expectation:
         if known:
             at = (np.array(known)[:, None] * numbers + np.arange(numbers)).ravel()
             seen = np.concatenate([given[self.structures[index]] for index in known])
+            at, seen = at[np.isfinite(seen)], seen[np.isfinite(seen)]
             noise = np.where(at % numbers < PLACE_NUMBERS, _PLACE_NOISE, _SHAPE_NOISE) ** 2
             pull = np.linalg.solve(spread[np.ix_(at, at)] + np.diag(noise), spread[at]).T
             mean = mean + pull @ (seen - mean[at])

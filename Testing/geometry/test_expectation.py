@@ -73,6 +73,13 @@ def test_an_error_of_the_frame_is_taken_back(expectation: Expectation) -> None:
     assert np.linalg.norm(place - truth) < 0.75 * np.linalg.norm(stiff - truth)
 
 
+def test_a_structure_of_unknown_shape_still_tells_its_place(expectation: Expectation) -> None:
+    known = numbers(1.2)["lv"]
+    unknown = np.append(known[:9], [np.nan, np.nan])
+    places = Places.of(expectation.posterior({"lv": unknown}).mean)
+    assert places.centroids[1] == pytest.approx([0.1, -0.36, 0.2], abs=0.03)
+
+
 def test_nothing_given_is_the_mean_heart(expectation: Expectation) -> None:
     places = Places.of(expectation.posterior({}).mean)
     assert places.centroids[2] == pytest.approx([0.0, 0.0, 0.6], abs=0.01)
