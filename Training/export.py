@@ -18,13 +18,14 @@ LIMITS = [
     "Coronary arteries are hardly ever inferred; veins, appendage and aortic arch are put at their usual place.",
     "Real hearts show stubs of aorta and pulmonary artery only: what lies beyond is known from virtual hearts alone.",
 ]
-# Hearts whose fitted factors centre the virtual population (numbers only; no geometry of theirs is used).
+# Hearts whose fitted factors centre the virtual population, and on which phase 4 fine-tunes.
 SOURCES = [
     "Rodero et al. 2021, PLoS Comput Biol (MaciejPMarciniak/CardiacMeshConstruction)",
     "Toronto Heart Atlas (tgh-apil/TorontoHeartAtlas), CC BY 4.0",
     "HuBMAP Human Reference Atlas v1.2, Visible Human Male, CC BY 4.0",
     "Strocchi et al. 2020, case 01 (ansys/pyansys-heart)",
     "OpenHeartDevelopers/cemrg.vtkjs.demo",
+    "Roney et al. 2021, atrial fibre atlas (pcmlab/atrialmtk): ex vivo, atria alone",
 ]
 
 
