@@ -1,4 +1,4 @@
-"""Virtual and real hearts on the same left ventricle: a shift, a turn and a size of the whole heart do not count."""
+"""Virtual and real hearts on the same left ventricle: a shift and a size of the whole heart do not count."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ def cohort() -> list[LabelMap]:
     return [heart(seed, spacing=3.0).label_map for seed in (2, 3, 5)]
 
 
-def moved(label_map: LabelMap, scale: float, degrees: float) -> LabelMap:
-    """The same voxels elsewhere in space, larger and turned about the patient's long axis."""
-    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+def moved(label_map: LabelMap, scale: float) -> LabelMap:
+    """The same voxels elsewhere in space, and larger."""
     motion = np.diag([scale, scale, scale, 1.0])
-    motion[:3, :3] @= np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
     motion[:3, 3] = (30.0, -12.0, 55.0)
     return LabelMap(label_map.voxels, motion @ label_map.ijk_to_ras)
 
@@ -33,7 +31,7 @@ def by_key(comparisons: list[Comparison]) -> dict[str, Comparison]:
 
 
 def test_the_same_hearts_elsewhere_are_the_same_hearts(cohort):
-    found = by_key(compare(cohort, [moved(label_map, 1.15, 6.0) for label_map in cohort]))
+    found = by_key(compare(cohort, [moved(label_map, 1.15) for label_map in cohort]))
     for key in ("right_ventricle", "left_atrium", "right_atrium"):
         assert found[key].offset == pytest.approx(np.zeros(3), abs=1.5)
         assert found[key].dice > found[key].real_dice  # the real mean leaves the heart itself out
