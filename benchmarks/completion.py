@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from CardiacCompletionLib import HeartCompleter
@@ -25,7 +24,6 @@ from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.completion.inference import REACH
 from CardiacCompletionLib.files.reading import read_segmentation
-from CardiacCompletionLib.geometry.frame import HeartFrame
 from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from CardiacCompletionLib.resources import resource_path
@@ -57,7 +55,7 @@ def multiply_rate() -> float:
 
 def work_per_question(config: HeartModelConfig) -> float:
     """Floating-point operations to decode one query of one structure."""
-    embedding = 51 * config.dim + 3 * 24
+    embedding = 52 * config.dim + 3 * 24
     attention = 2 * config.dim**2 + 2 * config.latents * config.dim
     return 2.0 * (embedding + attention + config.dim)
 
@@ -67,11 +65,10 @@ def dense_seconds(completer: HeartCompleter, structures: int, spacing: float) ->
     network, reference = completer._model.network, completer._model.reference
     config = network.config
     latents = torch.randn(1, len(config.structures), config.latents, config.dim)
-    expected = network.prior.expectation(config.structures).places({}, HeartFrame(np.zeros(3), 1.0, np.eye(3)))
-    places = tuple(torch.from_numpy(part).float()[None] for part in (expected.centroids, expected.spreads))
-    queries, wanted = torch.rand(1, SLICE, 3) - 0.5, torch.tensor([0])
+    numbers = network.prior.number_mean[None]
+    queries, wanted = torch.rand(1, 1, SLICE, 3) - 0.5, torch.tensor([0])
     with torch.inference_mode():
-        once = seconds(lambda: network.decode(latents, queries, places, wanted))
+        once = seconds(lambda: network.decode(latents, queries, numbers, wanted))
     nodes = (2 * REACH * reference.scale / spacing) ** 3
     return once / SLICE * nodes * structures
 
@@ -79,10 +76,10 @@ def dense_seconds(completer: HeartCompleter, structures: int, spacing: float) ->
 def upstream_seconds(structures: int) -> float:
     network = HeartAutoEncoder(UPSTREAM).eval()
     latents = torch.randn(1, 5, UPSTREAM.latents, UPSTREAM.dim)
-    queries, wanted = torch.rand(1, SLICE, 3) - 0.5, torch.tensor([0])
-    places = torch.zeros(1, 5, 3), torch.eye(3).expand(1, 5, 3, 3)
+    queries, wanted = torch.rand(1, 1, SLICE, 3) - 0.5, torch.tensor([0])
+    numbers = network.prior.number_mean[None]
     with torch.inference_mode():
-        once = seconds(lambda: network.decode(latents, queries, places, wanted))
+        once = seconds(lambda: network.decode(latents, queries, numbers, wanted))
     return once / SLICE * UPSTREAM_SIDE**3 * structures
 
 
@@ -91,10 +88,12 @@ def questions(completer: HeartCompleter, work: Callable[[], object]) -> int:
     network, asked = completer._model.network, 0
     decode = network.decode
 
-    def counting(latents: torch.Tensor, points: torch.Tensor, places: tuple, wanted: torch.Tensor) -> torch.Tensor:
+    def counting(
+        latents: torch.Tensor, points: torch.Tensor, numbers: torch.Tensor, wanted: torch.Tensor
+    ) -> torch.Tensor:
         nonlocal asked
-        asked += points.shape[1] * len(wanted)
-        return decode(latents, points, places, wanted)
+        asked += points.shape[2] * len(wanted)
+        return decode(latents, points, numbers, wanted)
 
     network.decode = counting
     work()
