@@ -88,10 +88,8 @@ def _is_covered(face: CutFace, key: str, heart: Heart) -> bool:
     kji = np.round(ahead @ inverse[:3, :3].T + inverse[:3, 3]).astype(int)[:, ::-1]
     covered = np.zeros(len(kji), dtype=bool)
     for other, region in heart.regions.items():
-        place = kji - region.start
-        within = ((place >= 0) & (place < region.mask.shape)).all(axis=1)
         if other != key:
-            covered[within] |= region.mask[tuple(place[within].T)]
+            covered |= region.holds(kji)
     return bool(covered.mean() > _COVERED)
 
 

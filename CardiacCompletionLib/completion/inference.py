@@ -108,7 +108,8 @@ class Inference:
         given = {}
         for key, moments in evidence.telling_moments.items():
             self._clock.check()
-            field = SignedDistance(heart.regions[key], heart.shape, heart.ijk_to_ras)
+            whole = None if key in evidence.cuts else evidence.surfaces[key]
+            field = SignedDistance(heart.regions[key], heart.shape, heart.ijk_to_ras, whole)
             distances = field(to_ras(node_positions(sparse=True), moments)) / own_unit(moments)
             shape = network.prior.shape_numbers(structures.index(key), distances)
             given[key] = np.concatenate([place_numbers(moments, evidence.frame), shape])

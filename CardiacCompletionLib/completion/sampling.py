@@ -155,7 +155,5 @@ def _held(kept: Heart, lattice: Lattice) -> np.ndarray:
     where = np.round(matrix @ kji + start[:, None]).astype(int)
     held = np.zeros(kji.shape[1], dtype=bool)
     for region in kept.regions.values():
-        own = where - np.array(region.start)[:, None]
-        within = ((own >= 0) & (own < np.array(region.mask.shape)[:, None])).all(axis=0)
-        held[within] |= region.mask[tuple(own[:, within])]
+        held |= region.holds(where.T)
     return held.reshape(lattice.shape)

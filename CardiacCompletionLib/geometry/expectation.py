@@ -17,9 +17,9 @@ import numpy as np
 from CardiacCompletionLib.geometry.frame import HeartFrame, Moments
 
 PLACE_NUMBERS = 9
-_UPPER = ([0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2])
-# Off-diagonal entries count twice in a matrix norm.
-_WEIGHT = np.array([1, 1, 1, np.sqrt(2), np.sqrt(2), np.sqrt(2)])
+UPPER = ([0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2])
+# Where a symmetric matrix's six numbers stand; off-diagonal ones count twice in its norm.
+OFF_DIAGONAL = np.array([1, 1, 1, np.sqrt(2), np.sqrt(2), np.sqrt(2)])
 # How wrong a frame, and how turned a scan may be: standard deviations of shift (frame units), turn (radians) and
 # logarithm of scale.
 _FRAME_ERROR = np.array([0.02] * 3 + [np.radians(3.0)] * 3 + [0.02])
@@ -179,12 +179,12 @@ def _gaussian(hearts: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.n
 
 def _entries(matrices: np.ndarray) -> np.ndarray:
     """Symmetric matrices [..., 3, 3] -> six numbers each, of the same norm."""
-    return matrices[..., _UPPER[0], _UPPER[1]] * _WEIGHT
+    return matrices[..., UPPER[0], UPPER[1]] * OFF_DIAGONAL
 
 
 def _matrices(entries: np.ndarray) -> np.ndarray:
     """Inverse of :func:`_entries`: [C, 6] -> [C, 3, 3]."""
     matrices = np.zeros((len(entries), 3, 3))
-    matrices[:, _UPPER[0], _UPPER[1]] = entries / _WEIGHT
-    matrices[:, _UPPER[1], _UPPER[0]] = entries / _WEIGHT
+    matrices[:, UPPER[0], UPPER[1]] = entries / OFF_DIAGONAL
+    matrices[:, UPPER[1], UPPER[0]] = entries / OFF_DIAGONAL
     return matrices

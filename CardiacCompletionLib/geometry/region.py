@@ -36,6 +36,14 @@ class Region:
         """Where the mask lies on the grid: ``array[region.box][region.mask]``."""
         return tuple(slice(a, a + n) for a, n in zip(self.start, self.mask.shape, strict=True))
 
+    def holds(self, kji: np.ndarray) -> np.ndarray:
+        """Which voxels [N, 3] (k, j, i) of the grid, or beyond it, belong to the structure: bool [N]."""
+        own = kji - np.array(self.start)
+        within = ((own >= 0) & (own < self.mask.shape)).all(axis=1)
+        held = np.zeros(len(kji), dtype=bool)
+        held[within] = self.mask[tuple(own[within].T)]
+        return held
+
     def shifted(self, offset: tuple[int, int, int]) -> Region:
         """The same voxels on a grid that begins ``offset`` (k, j, i) voxels earlier."""
         return Region(self.mask, tuple(a + o for a, o in zip(self.start, offset, strict=True)))

@@ -7,11 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from CardiacCompletionLib.geometry.expectation import PLACE_NUMBERS, Expectation
+from CardiacCompletionLib.geometry.expectation import OFF_DIAGONAL, PLACE_NUMBERS, UPPER, Expectation
 from CardiacCompletionLib.geometry.shape_grid import BAND, NODES, REACH, sparse_nodes
-
-_UPPER = ([0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2])
-_WEIGHT = (1.0, 1.0, 1.0, 2.0**-0.5, 2.0**-0.5, 2.0**-0.5)
 
 
 class MeanHeart(nn.Module):
@@ -89,7 +86,7 @@ class MeanHeart(nn.Module):
     def _matrices(entries: Tensor) -> Tensor:
         """Six numbers [..., 6] -> symmetric matrices [..., 3, 3]."""
         matrices = entries.new_zeros(*entries.shape[:-1], 3, 3)
-        weighted = entries * entries.new_tensor(_WEIGHT)
-        matrices[..., _UPPER[0], _UPPER[1]] = weighted
-        matrices[..., _UPPER[1], _UPPER[0]] = weighted
+        weighted = entries / entries.new_tensor(OFF_DIAGONAL)
+        matrices[..., UPPER[0], UPPER[1]] = weighted
+        matrices[..., UPPER[1], UPPER[0]] = weighted
         return matrices

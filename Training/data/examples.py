@@ -14,7 +14,7 @@ from CardiacCompletionLib.geometry.frame import HeartFrame, Reference, fit_frame
 from CardiacCompletionLib.model.prior import MeanHeart
 from Training.data.field_of_view import CUT_SHARE, cut_surface
 from Training.data.hearts import PreparedHearts
-from Training.data.samples import VOLUME_POINTS, CaseSamples
+from Training.data.samples import NEAR_POINTS, VOLUME_POINTS, CaseSamples
 from Training.schemes import draw_trusted
 from Training.starting_point import shape_numbers
 
@@ -95,7 +95,10 @@ class CompletionExamples(Dataset):
             moved = generator.standard_normal((self._points, 3)) * self._jitter.surface
             points[structure] = frame.from_ras(surface[chosen] + moved)
         numbers = self._numbers(number, given & case.whole, frame)
-        asked, worth = self._asked(case, numbers, frame, generator)
+        if self._complete:
+            asked, worth = self._asked(case, numbers, frame, generator)
+        else:
+            asked, worth = self._near_the_true(case, generator)
         queries = frame.from_ras(case.queries[asked]).astype(np.float32)
         distances = np.take_along_axis(case.distances, asked, axis=1).astype(np.float32) / frame.scale
         return {
@@ -137,6 +140,13 @@ class CompletionExamples(Dataset):
         if cuttable and generator.random() < CUT_SHARE:
             return cut_surface(surface, frame.origin, generator)
         return surface
+
+    def _near_the_true(self, case: CaseSamples, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`_asked`, where nothing is hidden: two thirds around the structure itself, the rest anywhere."""
+        anywhere = generator.integers(len(case.queries), size=(len(case.present), self._queries))
+        own = case.own_queries[:, None] + generator.integers(NEAR_POINTS, size=anywhere.shape)
+        around = case.present[:, None] & (np.arange(self._queries) < 2 * self._queries // 3)
+        return np.where(around, own, anywhere), np.ones(anywhere.shape)
 
     def _asked(
         self, case: CaseSamples, numbers: np.ndarray, frame: HeartFrame, generator: np.random.Generator

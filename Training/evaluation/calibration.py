@@ -78,11 +78,7 @@ def _reliability(samples: Samples, key: str, heart: Heart) -> tuple[np.ndarray, 
     kji = np.indices(said.shape).reshape(3, -1).T
     inverse = np.linalg.inv(heart.ijk_to_ras[:3, :3])
     index = np.round((samples.lattice.points(kji) - heart.ijk_to_ras[:3, 3]) @ inverse.T).astype(int)[:, ::-1]
-    index -= np.array(heart.regions[key].start)
-    mask = heart.regions[key].mask
-    within = ((index >= 0) & (index < mask.shape)).all(axis=1)
-    true = np.zeros(len(kji), dtype=bool)
-    true[within] = mask[tuple(index[within].T)]
+    true = heart.regions[key].holds(index)
     said = said.ravel()
     telling = (said > 0) | true
     bins = np.minimum((said[telling] * _BINS).astype(int), _BINS - 1)

@@ -100,15 +100,8 @@ def measure(
 
 def within(heart: Heart) -> Heart:
     """The heart without what lies beyond its grid."""
-    regions = {}
-    for key, region in heart.regions.items():
-        first = np.maximum(region.start, 0)
-        last = np.minimum(np.add(region.start, region.mask.shape), heart.shape)
-        if (last > first).all():
-            cut = tuple(slice(a - s, b - s) for a, b, s in zip(first, last, region.start, strict=True))
-            kept = Region.of_mask(region.mask[cut])
-            if kept is not None:
-                regions[key] = kept.shifted(tuple(int(v) for v in first))
+    kept = {key: Region.of_mask(region.cropped(np.zeros(3, int), heart.shape)) for key, region in heart.regions.items()}
+    regions = {key: region for key, region in kept.items() if region is not None}
     return Heart(regions, heart.shape, heart.ijk_to_ras)
 
 
