@@ -12,6 +12,7 @@ from CardiacCompletionLib.errors import CompletionError
 # Command -> module with ``add_arguments(parser)`` and ``run(arguments)``; imported only when asked for.
 COMMANDS = {
     "all": "Training.everything",
+    "calibrate": "Training.calibrate",
     "calibration": "Training.evaluation.calibration",
     "cohort": "Training.cohort.command",
     "cohort-fit": "Training.cohort.fit_command",

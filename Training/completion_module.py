@@ -17,10 +17,10 @@ _EDGE = 1.5
 
 
 class CompletionModule(lightning.LightningModule):
-    """Masked L1 on signed distances, and the overlap of what is hidden.
+    """Masked L1 on signed distances, and the overlap of what is sought: hidden structures, and those cut off.
 
     A structure that a heart's data set never labelled counts nothing, whatever the network says there. Every query
-    counts the same, for given structures a share of it: they are there already. Beyond the band only too small a
+    counts the same, for other given structures a share of it: they are there already. Beyond the band only too small a
     distance is an error, for there nobody asks how far exactly.
     """
 
@@ -48,30 +48,31 @@ class CompletionModule(lightning.LightningModule):
 
     def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Mean weighted error in mm over all known structures, and over the ones to be inferred."""
-        said = self._forward(batch["points"], batch["given"], batch["queries"], batch["numbers"])
+        asked = (batch["points"], batch["given"], batch["queries"], batch["numbers"], batch["surroundings"])
+        said = self._forward(*asked)
         said, true = said * self._unit, batch["distances"] * self._unit
         short = (self._settings.band - said * true.sign()).relu()
         error = torch.where(true.abs() > self._settings.band, short, (said - true).abs())
         weight = batch["known"][..., None].expand_as(error).float()
-        hidden = weight * ~batch["given"][..., None]
-        weight = hidden + self._settings.given_share * weight * batch["given"][..., None]
-        inferred = (error * hidden).sum().detach() / hidden.sum().clamp(min=1e-6)
+        sought = weight * batch["sought"][..., None]
+        weight = sought + self._settings.given_share * weight * ~batch["sought"][..., None]
+        inferred = (error * sought).sum().detach() / sought.sum().clamp(min=1e-6)
         loss = (error * weight).sum() / weight.sum()
         return loss + self._settings.overlap * self._overlap_loss(said, true, batch), inferred
 
     @staticmethod
     def _overlap_loss(said: Tensor, true: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """One minus the soft Dice of hidden structures (Milletari 2016, arXiv 1606.04797).
+        """One minus the soft Dice of what is sought (Milletari 2016, arXiv 1606.04797).
 
         Distances alone leave out what is there in less than half of all hearts that look alike, so that thin structures
         vanish; overlap does not.
         """
-        hidden = (batch["known"] & ~batch["given"]).float()
+        sought = (batch["known"] & batch["sought"]).float()
         inside, truth = torch.sigmoid(-said / _EDGE), (true < 0).float()
         both = (batch["worth"] * inside * truth).sum(dim=-1)
         either = (batch["worth"] * (inside + truth)).sum(dim=-1)
         dice = 2.0 * both / either.clamp(min=1e-6)
-        return ((1.0 - dice) * hidden).sum() / hidden.sum().clamp(min=1.0)
+        return ((1.0 - dice) * sought).sum() / sought.sum().clamp(min=1.0)
 
     def configure_optimizers(self) -> dict:
         s = self._settings

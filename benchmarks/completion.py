@@ -56,8 +56,10 @@ def multiply_rate() -> float:
 def work_per_question(config: HeartModelConfig) -> float:
     """Floating-point operations to decode one query of one structure."""
     embedding = 52 * config.dim + 3 * 24
+    surroundings = 3 * len(config.structures) * config.dim
     attention = 2 * config.dim**2 + 2 * config.latents * config.dim
-    return 2.0 * (embedding + attention + config.dim)
+    feed_forward = 3 * config.dim**2
+    return 2.0 * (embedding + surroundings + attention + feed_forward + config.dim)
 
 
 def dense_seconds(completer: HeartCompleter, structures: int, spacing: float) -> float:
@@ -68,7 +70,7 @@ def dense_seconds(completer: HeartCompleter, structures: int, spacing: float) ->
     numbers = network.prior.number_mean[None]
     queries, wanted = torch.rand(1, 1, SLICE, 3) - 0.5, torch.tensor([0])
     with torch.inference_mode():
-        once = seconds(lambda: network.decode(latents, queries, numbers, wanted))
+        once = seconds(lambda: network.decode(latents, queries, numbers, None, wanted))
     nodes = (2 * REACH * reference.scale / spacing) ** 3
     return once / SLICE * nodes * structures
 
@@ -79,7 +81,7 @@ def upstream_seconds(structures: int) -> float:
     queries, wanted = torch.rand(1, 1, SLICE, 3) - 0.5, torch.tensor([0])
     numbers = network.prior.number_mean[None]
     with torch.inference_mode():
-        once = seconds(lambda: network.decode(latents, queries, numbers, wanted))
+        once = seconds(lambda: network.decode(latents, queries, numbers, None, wanted))
     return once / SLICE * UPSTREAM_SIDE**3 * structures
 
 
@@ -89,11 +91,15 @@ def questions(completer: HeartCompleter, work: Callable[[], object]) -> int:
     decode = network.decode
 
     def counting(
-        latents: torch.Tensor, points: torch.Tensor, numbers: torch.Tensor, wanted: torch.Tensor
+        latents: torch.Tensor,
+        points: torch.Tensor,
+        numbers: torch.Tensor,
+        surroundings: torch.Tensor,
+        wanted: torch.Tensor,
     ) -> torch.Tensor:
         nonlocal asked
         asked += points.shape[2] * len(wanted)
-        return decode(latents, points, numbers, wanted)
+        return decode(latents, points, numbers, surroundings, wanted)
 
     network.decode = counting
     work()

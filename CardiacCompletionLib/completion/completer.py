@@ -125,7 +125,7 @@ class HeartCompleter:
         drawn = None
         if samples and inferred:
             clock.stage("samples", 0.9, "Drawing plausible hearts")
-            spread = self._model.card.get("calibration", {}).get("spread", 1.0)
+            spread = self._model.card.get("calibration", {}).get("spread", {})
             sampler = HeartSampler(inference, kept, inferred, evidence.frame, spacing, spread, self._vocabulary)
             drawn = sampler.draw(samples, clock)
         clock.stage("", 1.0, "Done")

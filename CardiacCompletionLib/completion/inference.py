@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,7 @@ from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.clock import Clock
 from CardiacCompletionLib.completion.evidence import Evidence
 from CardiacCompletionLib.completion.field import SampledField, coarse_lattice, sample_field
+from CardiacCompletionLib.completion.trusted_distances import TrustedDistances
 from CardiacCompletionLib.geometry.expectation import Places, Posterior, place_numbers
 from CardiacCompletionLib.geometry.shape_grid import NODES, node_positions, own_unit, to_ras
 from CardiacCompletionLib.geometry.signed_distance import SignedDistance
@@ -35,9 +36,15 @@ class Inference:
 
     def __init__(self, network: HeartAutoEncoder, evidence: Evidence, device: str, clock: Clock) -> None:
         self._network, self._evidence, self._device, self._clock = network, evidence, device, clock
-        self.posterior = self._posterior()
+        told = self._told()
+        self.posterior = self._posterior(told)
         self._numbers = torch.from_numpy(self.posterior.mean.astype(np.float32))[None].to(device)
         self.latents = self._latents()
+        by_index = {self.structures.index(key): field for key, field in told.items() if key not in evidence.cuts}
+        reach = REACH * evidence.frame.scale
+        self._surroundings = TrustedDistances(
+            by_index, len(self.structures), evidence.frame.origin, reach, device, clock.check
+        )
 
     def fields(self, wanted: Sequence[str], spacing: float, vocabulary: Vocabulary) -> dict[str, SampledField]:
         """The fields of the wanted structures, resolved to ``spacing`` mm; those without an inside are not in it."""
@@ -60,13 +67,14 @@ class Inference:
         """Signed distances float32 [W, N], mm, of structures at RAS mm points [N, 3]."""
         frame, known = self._evidence.frame, self._network.config.structures
         index = torch.tensor([known.index(key) for key in keys], device=self._device)
-        points = torch.from_numpy(frame.from_ras(ras).astype(np.float32))
         answers = []
-        for chunk in points.split(_CHUNK):
+        for chunk in np.array_split(ras, max(len(ras) // _CHUNK, 1)):
             self._clock.check()
             with torch.inference_mode():
-                asked = chunk[None, None].to(self._device)
-                answers.append(self._network.decode(self.latents, asked, self._numbers, index)[0].cpu())
+                asked = torch.from_numpy(frame.from_ras(chunk).astype(np.float32))[None, None].to(self._device)
+                points = torch.from_numpy(chunk.astype(np.float32)).to(self._device)
+                around = self._surroundings(points, index) / frame.scale
+                answers.append(self._network.decode(self.latents, asked, self._numbers, around, index)[0].cpu())
         return torch.cat(answers, dim=1).numpy() * np.float32(frame.scale)
 
     def _distance(self, key: str, ras: np.ndarray) -> np.ndarray:
@@ -101,16 +109,26 @@ class Inference:
             self._clock.check()
             return self._network.process(narrow, seen, self._numbers)
 
-    def _posterior(self) -> Posterior:
+    def _told(self) -> dict[str, SignedDistance]:
+        """Signed distances of the trusted structures that place the heart, or show all of themselves."""
+        evidence = self._evidence
+        heart, fields = evidence.heart, {}
+        for key, surface in evidence.surfaces.items():
+            cut = key in evidence.cuts
+            if cut and key not in evidence.telling:
+                continue
+            self._clock.check()
+            # A cut structure's own shape ends at the cut, so its field is that of what is there.
+            fields[key] = SignedDistance(heart.regions[key], heart.shape, heart.ijk_to_ras, None if cut else surface)
+        return fields
+
+    def _posterior(self, told: Mapping[str, SignedDistance]) -> Posterior:
         """What the telling structures say of all: where they lie, how they are stretched and which shape they are."""
         network, evidence = self._network, self._evidence
-        heart, structures = evidence.heart, network.config.structures
-        given = {}
+        structures, given = network.config.structures, {}
         for key, moments in evidence.telling_moments.items():
             self._clock.check()
-            whole = None if key in evidence.cuts else evidence.surfaces[key]
-            field = SignedDistance(heart.regions[key], heart.shape, heart.ijk_to_ras, whole)
-            distances = field(to_ras(node_positions(sparse=True), moments)) / own_unit(moments)
+            distances = told[key](to_ras(node_positions(sparse=True), moments)) / own_unit(moments)
             shape = network.prior.shape_numbers(structures.index(key), distances)
             given[key] = np.concatenate([place_numbers(moments, evidence.frame), shape])
         return network.prior.expectation(structures).posterior(given)

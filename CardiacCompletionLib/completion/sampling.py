@@ -61,7 +61,8 @@ class HeartSampler:
     Args:
         kept: the trusted structures, which no sample touches.
         wanted: keys of the structures to draw.
-        spread: how far from the mean hearts are drawn, in what the cohort says; calibrated on held-out hearts.
+        spread: key -> how many times as far from the mean hearts are drawn as the cohort says, calibrated on held-out
+            hearts; once for structures that are not named.
     """
 
     def __init__(
@@ -71,14 +72,14 @@ class HeartSampler:
         wanted: Sequence[str],
         frame: HeartFrame,
         spacing: float,
-        spread: float,
+        spread: Mapping[str, float],
         vocabulary: Vocabulary,
     ) -> None:
         self._posterior = inference.posterior
         self._structures = [inference.structures.index(key) for key in wanted]
         self._wanted = list(wanted)
         self._frame = frame
-        self._spread = spread
+        self._spread = np.array([spread.get(key, 1.0) for key in inference.structures])
         self._vocabulary = vocabulary
         self._fields = [torch.from_numpy(inference.own_field(key)) for key in wanted]
         self._lattice = self._around(kept, max(spacing, FINEST))

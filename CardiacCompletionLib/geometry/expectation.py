@@ -53,10 +53,10 @@ class Posterior:
         told = values > 1e-9 * values.max()
         return vectors[:, told] * np.sqrt(values[told])
 
-    def drawn(self, generator: np.random.Generator, spread: float = 1.0) -> np.ndarray:
-        """Numbers [C, 9 + K] of one heart that may be, ``spread`` times as far from the mean as such hearts lie."""
+    def drawn(self, generator: np.random.Generator, spread: np.ndarray) -> np.ndarray:
+        """Numbers [C, 9 + K] of one heart that may be, each structure ``spread`` [C] times as far from the mean."""
         offset = self._root @ generator.standard_normal(self._root.shape[1])
-        return self.mean + spread * offset.reshape(self.mean.shape)
+        return self.mean + spread[:, None] * offset.reshape(self.mean.shape)
 
 
 @dataclass(frozen=True)

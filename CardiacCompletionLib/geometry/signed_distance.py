@@ -41,7 +41,7 @@ class SignedDistance:
     def __call__(self, ras: np.ndarray) -> np.ndarray:
         """float32 [N], mm, at RAS mm points [N, 3]."""
         distance, _ = self._sparse_tree.query(ras)
-        inside = self._inside(ras)
+        inside = self.inside(ras)
         close = distance < _FAR
         result = np.where(inside, -distance, distance)
         result[close] = self._close(ras[close], inside[close])
@@ -56,6 +56,7 @@ class SignedDistance:
         near = distance[:, 0] < 1.5 * self._reach
         return np.where(near, plane, np.where(inside, -distance[:, 0], distance[:, 0]))
 
-    def _inside(self, ras: np.ndarray) -> np.ndarray:
+    def inside(self, ras: np.ndarray) -> np.ndarray:
+        """Whether RAS mm points [N, 3] lie in the structure: bool [N]."""
         kji = ras @ self._to_kji[:, :3].T + self._to_kji[:, 3] - self._start
         return map_coordinates(self._occupancy, kji.T, order=1, mode="nearest") > 0

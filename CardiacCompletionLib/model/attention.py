@@ -49,11 +49,12 @@ class GEGLU(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Linear to 8 x width, GEGLU, linear back."""
+    """Linear to twice the hidden width, GEGLU, linear back; VecSetX's hidden width is four times the outer one."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, widening: int = 4) -> None:
         super().__init__()
-        self.net = nn.Sequential(nn.Linear(dim, 8 * dim), GEGLU(), nn.Linear(4 * dim, dim))
+        hidden = widening * dim
+        self.net = nn.Sequential(nn.Linear(dim, 2 * hidden), GEGLU(), nn.Linear(hidden, dim))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x)

@@ -1,9 +1,10 @@
 """The multi-class autoencoder: any subset of structures in, the signed distance fields of any subset out.
 
-VecSetX's parts with four changes: every structure has its own learnable queries, so that its latents have a place of
+VecSetX's parts with five changes: every structure has its own learnable queries, so that its latents have a place of
 their own; structures that are not given stand as learnt tokens; self-attention alternates between the latents of one
-structure and those of all, so that structures shape each other; and the output corrects the articulated mean heart,
-asked in each structure's own coordinates, so that a correction means the same in every heart.
+structure and those of all, so that structures shape each other; the output corrects the articulated mean heart, asked
+in each structure's own coordinates, so that a correction means the same in every heart; and a query knows how far it is
+from every trusted surface, for what touches a wall or runs along a groove is told by these better than by any latent.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from CardiacCompletionLib.model.attention import (
 from CardiacCompletionLib.model.bottleneck import NormalisedBottleneck
 from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.prior import MeanHeart
+from CardiacCompletionLib.model.surroundings import SurroundingsEmbedding
 
 # In own units, by which the last layer speaks: half a centimetre or so, so that its weights are of the size of others'.
 CORRECTION_UNIT = 0.3
@@ -32,8 +34,9 @@ class HeartAutoEncoder(nn.Module):
     """Surface points of the given structures -> latent set -> signed distance per structure (frame units, inside < 0).
 
     Shapes: B hearts, C structures (``config.structures``), N points a structure, M latents a structure, D width,
-    Q queries, W wanted structures, K principal shapes. A heart's numbers
-    [B, C, 9 + K] say where, how stretched and how shaped its structures are to be expected (geometry/expectation).
+    Q queries, W wanted structures, K principal shapes. A heart's numbers [B, C, 9 + K] say where, how stretched and how
+    shaped its structures are to be expected (geometry/expectation). Surroundings [B, W or 1, Q, C] are the signed
+    distances (frame units) of a query to the trusted structures, infinite for all others; without them, none is told.
     """
 
     def __init__(self, config: HeartModelConfig) -> None:
@@ -47,9 +50,11 @@ class HeartAutoEncoder(nn.Module):
         self.point_embed = PointEmbedding(dim)
         self.number_embed = nn.Linear(PLACE_NUMBERS + config.shapes, dim)
         self.expected_embed = nn.Linear(1, dim)
+        self.surroundings_embed = SurroundingsEmbedding(count, dim)
         self.bottleneck = NormalisedBottleneck(dim, config.latent_dim)
         self.layers = nn.ModuleList(transformer_layer(dim) for _ in range(config.depth))
         self.decoder_cross_attn = PreNorm(dim, Attention(dim))
+        self.query_feed_forward = PreNorm(dim, FeedForward(dim, widening=1))
         self.to_outputs = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 1))
         nn.init.zeros_(self.to_outputs[1].weight)
         nn.init.zeros_(self.to_outputs[1].bias)
@@ -76,22 +81,40 @@ class HeartAutoEncoder(nn.Module):
             x = apply_layer(layer, x.reshape(*sets, -1)).reshape(batch, structures, latents, -1)
         return x
 
-    def decode(self, latents: Tensor, queries: Tensor, numbers: Tensor, wanted: Tensor | None = None) -> Tensor:
-        """Signed distance [B, W, Q] of the wanted structures (indices [W]; all without) at queries [B, W, Q, 3]."""
+    def decode(
+        self,
+        latents: Tensor,
+        queries: Tensor,
+        numbers: Tensor,
+        surroundings: Tensor | None = None,
+        wanted: Tensor | None = None,
+    ) -> Tensor:
+        """Signed distance [B, W, Q] of the structures ``wanted`` [W] (without, all) at queries [B, W or 1, Q, 3]."""
         if wanted is None:
             wanted = torch.arange(latents.shape[1], device=latents.device)
         expected, places, unit = self.prior(queries, numbers, wanted)
         hearts, count, asked, _ = places.shape
+        if surroundings is None:
+            surroundings = queries.new_full((1, 1, 1, latents.shape[1]), torch.inf)
         embedded = self.point_embed(places) + self.expected_embed(expected.tanh()[..., None])
-        read = self.decoder_cross_attn(embedded.flatten(0, 1), latents[:, wanted].flatten(0, 1))
+        embedded = (embedded + self.surroundings_embed(surroundings)).flatten(0, 1)
+        read = embedded + self.decoder_cross_attn(embedded, latents[:, wanted].flatten(0, 1))
+        read = read + self.query_feed_forward(read)
         correction = self.to_outputs(read).reshape(hearts, count, asked)
         return (expected + CORRECTION_UNIT * correction) * unit
 
     def forward(
-        self, points: Tensor, given: Tensor, queries: Tensor, numbers: Tensor, wanted: Tensor | None = None
+        self,
+        points: Tensor,
+        given: Tensor,
+        queries: Tensor,
+        numbers: Tensor,
+        surroundings: Tensor | None = None,
+        wanted: Tensor | None = None,
     ) -> Tensor:
-        """Points [B, C, N, 3], given [B, C], queries [B, W, Q, 3], numbers -> distance [B, W, Q]."""
-        return self.decode(self.process(self.encode(points, given), given, numbers), queries, numbers, wanted)
+        """Points [B, C, N, 3], given [B, C], queries [B, W or 1, Q, 3], numbers, surroundings -> distance [B, W, Q]."""
+        latents = self.process(self.encode(points, given), given, numbers)
+        return self.decode(latents, queries, numbers, surroundings, wanted)
 
     def _standardised(self, numbers: Tensor) -> Tensor:
         deviation = self.prior.number_covariance.diagonal().reshape(self.prior.number_mean.shape).sqrt()

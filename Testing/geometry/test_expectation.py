@@ -55,7 +55,7 @@ def test_given_structures_stand_as_they_are(expectation: Expectation) -> None:
     given = {"lv": numbers(1.1)["lv"]}
     posterior = expectation.posterior(given)
     assert posterior.mean[0] == pytest.approx(given["lv"])
-    assert posterior.drawn(np.random.default_rng(0))[0] == pytest.approx(given["lv"])
+    assert posterior.drawn(np.random.default_rng(0), np.ones(3))[0] == pytest.approx(given["lv"])
 
 
 def test_a_vessel_is_not_relied_on_beside_a_chamber(expectation: Expectation) -> None:
@@ -107,10 +107,17 @@ def test_a_weighted_heart_counts_as_many() -> None:
 def test_draws_scatter_as_the_cohort_does(expectation: Expectation) -> None:
     generator = np.random.default_rng(5)
     posterior = expectation.posterior({})
-    drawn = np.array([posterior.drawn(generator) for _ in range(2000)])
+    drawn = np.array([posterior.drawn(generator, np.ones(3)) for _ in range(2000)])
     # Frame errors come on top of the cohort's own spread of the atrium's place, 0.3 x 0.12.
     assert drawn[:, 1, 1].std() == pytest.approx(np.hypot(0.036, 0.025), rel=0.15)
     assert drawn.mean(axis=0) == pytest.approx(posterior.mean, abs=0.15)
+
+
+def test_a_structure_scatters_as_widely_as_it_is_said_to(expectation: Expectation) -> None:
+    posterior = expectation.posterior({})
+    spread = np.array([1.0, 2.0, 0.5])
+    usual, changed = (posterior.drawn(np.random.default_rng(1), by) for by in (np.ones(3), spread))
+    assert changed - posterior.mean == pytest.approx((usual - posterior.mean) * spread[:, None])
 
 
 def test_extreme_input_still_gives_proper_spreads(expectation: Expectation) -> None:

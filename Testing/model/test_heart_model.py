@@ -43,12 +43,14 @@ def model() -> HeartAutoEncoder:
 
 
 @pytest.fixture
-def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Points, given, queries and numbers of three hearts, each with other structures."""
+def batch() -> tuple[torch.Tensor, ...]:
+    """Points, given, queries, numbers and surroundings of three hearts, each with other structures."""
     generator = torch.Generator().manual_seed(1)
     given = torch.tensor([[1, 1, 0, 0], [0, 0, 1, 0], [1, 1, 1, 1]], dtype=torch.bool)
     queries = torch.rand(3, 4, 20, 3, generator=generator) - 0.5
-    return torch.randn(3, 4, 32, 3, generator=generator), given, queries, numbers()
+    points = torch.randn(3, 4, 32, 3, generator=generator)
+    around = torch.randn(3, 4, 20, 4, generator=generator) * 0.1
+    return points, given, queries, numbers(), around.where(given[:, None, None], torch.inf)
 
 
 def test_a_mixed_batch_is_its_hearts_one_by_one(model: HeartAutoEncoder, batch: tuple) -> None:
@@ -61,45 +63,66 @@ def test_a_mixed_batch_is_its_hearts_one_by_one(model: HeartAutoEncoder, batch: 
 
 
 def test_what_is_not_given_is_never_read(model: HeartAutoEncoder, batch: tuple) -> None:
-    points, given, queries, told = batch
+    points, given, queries, told, around = batch
     poisoned = points.clone()
     poisoned[~given] = torch.nan
-    assert torch.equal(model(points, given, queries, told), model(poisoned, given, queries, told))
+    assert torch.equal(model(points, given, queries, told, around), model(poisoned, given, queries, told, around))
 
 
 def test_what_is_given_matters(model: HeartAutoEncoder, batch: tuple) -> None:
-    points, given, queries, told = batch
+    points, given, queries, told, around = batch
     moved = points.clone()
     moved[1, 2] += 0.3
-    changed = (model(points, given, queries, told) - model(moved, given, queries, told)).abs().amax(dim=(1, 2))
+    changed = (
+        (model(points, given, queries, told, around) - model(moved, given, queries, told, around))
+        .abs()
+        .amax(dim=(1, 2))
+    )
     assert changed[1] > 1e-4
     assert changed[0] == changed[2] == 0
 
 
 def test_structures_inform_each_other(model: HeartAutoEncoder, batch: tuple) -> None:
-    points, given, queries, told = batch
+    points, given, queries, told, around = batch
     moved = points.clone()
     moved[0, 0] += 0.3
-    other = (model(points, given, queries, told) - model(moved, given, queries, told))[0, 3].abs().max()
+    other = (model(points, given, queries, told, around) - model(moved, given, queries, told, around))[0, 3].abs().max()
     assert other > 1e-5
 
 
 def test_wanted_structures_are_those_of_the_whole_answer(model: HeartAutoEncoder, batch: tuple) -> None:
     wanted = torch.tensor([3, 1])
-    points, given, queries, told = batch
-    asked = (points, given, queries[:, wanted], told, wanted)
+    points, given, queries, told, around = batch
+    asked = (points, given, queries[:, wanted], told, around[:, wanted], wanted)
     assert torch.allclose(model(*asked), model(*batch)[:, wanted], atol=1e-6)
 
 
 def test_one_set_of_queries_serves_all_structures(model: HeartAutoEncoder, batch: tuple) -> None:
-    points, given, queries, told = batch
-    shared = queries[:, :1]
-    assert torch.allclose(model(points, given, shared, told), model(points, given, shared.expand(3, 4, 20, 3), told))
+    points, given, queries, told, around = batch
+    shared, near = queries[:, :1], around[:, :1]
+    everywhere = (shared.expand(3, 4, 20, 3), told, near.expand(3, 4, 20, 4))
+    assert torch.allclose(model(points, given, shared, told, near), model(points, given, *everywhere), atol=1e-6)
+
+
+def test_what_lies_around_a_query_matters_there_and_only_there(model: HeartAutoEncoder, batch: tuple) -> None:
+    """A trusted surface comes a few millimetres nearer to one query of one structure."""
+    *asked, around = batch
+    nearer = around.clone()
+    nearer[0, 2, 5, 1] -= 0.03
+    changed = (model(*asked, around) - model(*asked, nearer)).abs()
+    assert changed[0, 2, 5] > 1e-4
+    changed[0, 2, 5] = 0
+    assert changed.max() == 0
+
+
+def test_without_surroundings_every_trusted_surface_is_far(model: HeartAutoEncoder, batch: tuple) -> None:
+    *asked, around = batch
+    assert torch.allclose(model(*asked), model(*asked, torch.full_like(around, torch.inf)), atol=1e-6)
 
 
 def test_where_structures_are_expected_matters_to_the_correction(model: HeartAutoEncoder, batch: tuple) -> None:
     """Two hearts that differ in nothing but the expected place of a hidden structure are corrected differently."""
-    points, given, _, told = batch
+    points, given, _, told, _ = batch
     moved = told.clone()
     moved[0, 3, :3] += 0.05
     latents = [model.process(model.encode(points, given), given, n)[0, 0] for n in (told, moved)]

@@ -125,6 +125,20 @@ def test_examples_are_drawn_in_the_frame_of_the_trusted_and_never_show_the_hidde
         assert item["points"][item["given"]].abs().max() < 2.5
         assert torch.isfinite(item["distances"]).all()
         assert torch.isfinite(item["numbers"]).all()
+        told = torch.isfinite(item["surroundings"])
+        assert not told[..., item["sought"]].any()
+        assert not told.diagonal(dim1=0, dim2=2).any()
+        assert told[..., item["given"] & ~item["sought"]].any()
+
+
+def test_some_scans_end_within_a_trusted_chamber_which_is_then_sought(prepared: Path) -> None:
+    hearts = PreparedHearts([prepared], "train", KEYS)
+    reference, prior = reference_of(hearts), MeanHeart(len(KEYS), shapes=2)
+    fill_mean_heart(prior, hearts, reference)
+    examples = CompletionExamples(hearts, reference, prior, 64, 32, 80, Jitter(), seed=1, near=6.0, complete=True)
+    chambers = torch.tensor([key in ("left_atrium", "right_atrium", "right_ventricle") for key in KEYS])
+    cut = [item["given"] & item["sought"] & chambers for item in (examples[index] for index in range(80))]
+    assert 4 <= sum(bool(one.any()) for one in cut) <= 40
 
 
 def test_what_is_asked_does_not_tell_where_the_hidden_are(prepared: Path) -> None:

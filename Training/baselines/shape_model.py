@@ -20,7 +20,8 @@ from Training.data.hearts import PreparedHearts
 
 # In spreads of a structure, whose surface lies at about two of them.
 BAND = 1.0
-RIDGE = 0.05
+# Of 0.05, 0.3, 1 and 3 the best on real hearts in five folds (chambers from myocardium and left ventricle).
+RIDGE = 0.3
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from CardiacCompletionLib.geometry.expectation import place_numbers
 from CardiacCompletionLib.geometry.frame import HeartFrame, Reference, fit_frame
 from CardiacCompletionLib.model.prior import MeanHeart
-from Training.data.field_of_view import CUT_SHARE, cut_surface
+from Training.data.field_of_view import CUT_SHARE, SCAN_END_SHARE, ScanEnd, cut_surface
 from Training.data.hearts import PreparedHearts
 from Training.data.samples import NEAR_POINTS, VOLUME_POINTS, CaseSamples
 from Training.schemes import draw_trusted
@@ -30,19 +30,22 @@ class Jitter:
         origin: standard deviation in frame units of the frame's origin.
         scale: standard deviation of the logarithm of the frame's scale.
         surface: standard deviation in mm of the trusted surface points.
+        distance: standard deviation in mm of what is said of a whole trusted surface's distance.
     """
 
     origin: float = 0.02
     scale: float = 0.03
     surface: float = 0.5
+    distance: float = 0.3
 
 
 class CompletionExamples(Dataset):
     """Endless distinct examples: item ``i`` is drawn with the seed (seed, i); hearts take turns by their weights.
 
     An item is a dict of tensors, with C structures, N points, Q queries, all geometry in frame units:
-    points [C, N, 3], given [C], numbers [C, 9 + K] (geometry/expectation), queries [C, Q, 3], distances [C, Q],
-    worth [C, Q] (share of the volume a query stands for), known [C]; and the heart's number.
+    points [C, N, 3], given [C], numbers [C, 9 + K] (geometry/expectation), queries [C, Q, 3], surroundings [C, Q, C]
+    (model/heart), distances [C, Q], worth [C, Q] (share of the volume a query stands for), sought [C] (hidden or cut
+    off), known [C]; and the heart's number.
     """
 
     def __init__(
@@ -87,14 +90,20 @@ class CompletionExamples(Dataset):
         number = int(self._turns[index % len(self._turns)])
         case = self._hearts.cases[number]
         given = draw_trusted(case.present, self._hearts.structures, generator) if self._complete else case.present
-        frame = self._frame(case, given, generator)
+        given, cut, end = self._scanned(case, given, generator)
+        told = given & case.whole & ~cut
+        frame = self._frame(case, told if told.any() else given, generator)
         points = np.zeros((len(given), self._points, 3), dtype=np.float32)
         for structure in np.flatnonzero(given):
-            surface = self._seen(case, structure, given, frame, generator)
+            surface = case.surface[structure]
+            surface = surface[end.sees(surface)] if end else surface
+            if self._cuttable(structure, told) and generator.random() < CUT_SHARE:
+                surface, cut[structure] = cut_surface(surface, frame.origin, generator), True
             chosen = generator.integers(len(surface), size=self._points)
             moved = generator.standard_normal((self._points, 3)) * self._jitter.surface
             points[structure] = frame.from_ras(surface[chosen] + moved)
-        numbers = self._numbers(number, given & case.whole, frame)
+        told &= ~cut
+        numbers = self._numbers(number, told, frame)
         if self._complete:
             asked, worth = self._asked(case, numbers, frame, generator)
         else:
@@ -106,14 +115,33 @@ class CompletionExamples(Dataset):
             "given": torch.from_numpy(given),
             "numbers": torch.from_numpy(numbers.astype(np.float32)),
             "queries": torch.from_numpy(queries),
+            "surroundings": torch.from_numpy(self._surroundings(case, asked, told, frame, generator)),
             "distances": torch.from_numpy(distances.astype(np.float32)),
             "worth": torch.from_numpy(worth.astype(np.float32)),
+            "sought": torch.from_numpy(~given | cut),
             "known": torch.from_numpy(case.known & case.whole),
             "heart": torch.tensor(number),
         }
 
-    def _frame(self, case: CaseSamples, given: np.ndarray, generator: np.random.Generator) -> HeartFrame:
-        frame = fit_frame(case.moments(self._hearts.structures, given), self._reference)
+    def _scanned(
+        self, case: CaseSamples, given: np.ndarray, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, ScanEnd | None]:
+        """What is still given [C] and what is cut off [C] where the scan ends too soon, and where that is.
+
+        A scan that leaves no anchor whole is not told from one that shows all: its moments would be those of the whole.
+        """
+        nothing = np.zeros_like(given)
+        if not self._complete or generator.random() >= SCAN_END_SHARE:
+            return given, nothing, None
+        end = ScanEnd.drawn(case.surface[given], generator)
+        cut, gone = nothing.copy(), nothing.copy()
+        cut[given], gone[given] = end.lost(case.surface[given])
+        if not (given & ~cut & ~gone & case.whole & self._anchors).any():
+            return given, nothing, None
+        return given & ~gone, cut, end
+
+    def _frame(self, case: CaseSamples, placing: np.ndarray, generator: np.random.Generator) -> HeartFrame:
+        frame = fit_frame(case.moments(self._hearts.structures, placing), self._reference)
         shift = generator.standard_normal(3) * self._jitter.origin * frame.scale
         scale = frame.scale * np.exp(self._jitter.scale * generator.standard_normal())
         return HeartFrame(frame.origin + shift, scale)
@@ -128,18 +156,25 @@ class CompletionExamples(Dataset):
         }
         return self._expectation.posterior(given).mean
 
-    def _seen(
-        self, case: CaseSamples, structure: int, given: np.ndarray, frame: HeartFrame, generator: np.random.Generator
-    ) -> np.ndarray:
-        """Surface points [N, 3] of a trusted structure: of a vessel sometimes only the part near the heart.
+    def _cuttable(self, structure: int, told: np.ndarray) -> bool:
+        """A vessel that itself places the heart is never shown in part: its moments would be those of the whole."""
+        return self._complete and not self._anchors[structure] and bool((told & self._anchors).any())
 
-        A vessel that itself places the heart is never cut here: its moments would be those of the whole.
+    def _surroundings(
+        self, case: CaseSamples, asked: np.ndarray, told: np.ndarray, frame: HeartFrame, generator: np.random.Generator
+    ) -> np.ndarray:
+        """Distances float32 [C, Q, C] (frame units) of queries [C, Q] to what is told [C] of the other structures.
+
+        Where everything is given nothing is told: the latents alone are to say it.
         """
-        surface = case.surface[structure]
-        cuttable = not self._anchors[structure] and (given & self._anchors).any()
-        if cuttable and generator.random() < CUT_SHARE:
-            return cut_surface(surface, frame.origin, generator)
-        return surface
+        count = len(told)
+        said = np.full((*asked.shape, count), np.inf, dtype=np.float32)
+        if self._complete:
+            off = generator.standard_normal(count) * self._jitter.distance
+            for structure in np.flatnonzero(told):
+                said[..., structure] = (case.distances[structure][asked] + off[structure]) / frame.scale
+            said[np.arange(count), :, np.arange(count)] = np.inf
+        return said
 
     def _near_the_true(self, case: CaseSamples, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """As :meth:`_asked`, where nothing is hidden: two thirds around the structure itself, the rest anywhere."""

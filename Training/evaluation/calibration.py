@@ -33,12 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     completer = HeartCompleter(load_model(arguments.weights), "cpu")
     tested = PreparedHearts([arguments.data], "test", completer.structures, arguments.fold)
+    # The virtual hearts in between have set the spread (Training/calibrate.py).
+    measured = range(0 if arguments.fold is not None else 1, len(tested.cases), 1 if arguments.fold is not None else 2)
+    measured = measured[: arguments.hearts]
     print(f"# {tested.names[0]}: {arguments.samples} samples a heart\n")
     print("| scheme | structure | hearts | 90 % interval covers | calibration error | confidence | Dice |")
     print("|---|---|---|---|---|---|---|")
     for name in arguments.schemes.split(","):
         found = defaultdict(list)
-        for index in tqdm(range(min(arguments.hearts, len(tested.cases))), desc=name, unit="heart", leave=False):
+        for index in tqdm(measured, desc=name, unit="heart", leave=False):
             heart, case = tested.heart(index), tested.cases[index]
             whole = {key for key, there in zip(tested.structures, case.whole, strict=True) if there}
             if whole.issuperset(schemes()[name]):
