@@ -31,7 +31,12 @@ def reference_of(hearts: PreparedHearts) -> Reference:
 
 
 def fill_mean_heart(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> None:
-    """Mean shapes, principal shapes and the joint distribution of all numbers, hearts weighted by data set."""
+    """Mean shapes, principal shapes and the joint distribution of all numbers, hearts weighted by data set.
+
+    Raises:
+        CompletionError: if none of these hearts shows some structure in full.
+    """
+    _check_all_shown(hearts)
     weights = np.array(hearts.weights)
     for structure in range(len(hearts.structures)):
         having = [index for index, case in enumerate(hearts.cases) if case.whole[structure]]
@@ -49,11 +54,15 @@ def measure_again(prior: MeanHeart, hearts: PreparedHearts, reference: Reference
     Raises:
         CompletionError: if none of these hearts shows some structure in full.
     """
+    _check_all_shown(hearts)
+    _measure_expectation(prior, hearts, reference)
+
+
+def _check_all_shown(hearts: PreparedHearts) -> None:
     nowhere = ~np.any([case.whole for case in hearts.cases], axis=0)
     if nowhere.any():
         name = load_vocabulary()[hearts.structures[int(np.argmax(nowhere))]].name
         raise CompletionError(f"No training heart shows all of {name}: add a data set that does.")
-    _measure_expectation(prior, hearts, reference)
 
 
 def _measure_expectation(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> None:
