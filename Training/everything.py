@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
     shipped = last or out / f"phase{arguments.phases[-1]}"
     weights = out / "weights" / "cardiac10.safetensors"
     _step("export", shipped, "--out", weights)
-    _step("calibrate", "--data", virtual, "--weights", weights)
+    _step("calibrate", "--data", virtual, "--weights", weights, *(["--real", real] if arguments.real else []))
     report = out / "RESULTS.md"
     _step(
         "evaluate", "--data", virtual, "--training", virtual, "--weights", weights, "--hearts", "8", "--report", report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
@@ -13,6 +13,7 @@ from CardiacCompletionLib.completion.clock import Cancel, Clock, Progress
 from CardiacCompletionLib.completion.composition import Composition, compose
 from CardiacCompletionLib.completion.evidence import Evidence, measure, weigh
 from CardiacCompletionLib.completion.plausibility import (
+    USUAL_SCORE,
     Doubt,
     doubts_about_fragments,
     doubts_about_likeness,
@@ -125,7 +126,7 @@ class HeartCompleter:
         drawn = None
         if samples and inferred:
             clock.stage("samples", 0.9, "Drawing plausible hearts")
-            spread = self._model.card.get("calibration", {}).get("spread", {})
+            spread = self._calibration.get("spread", {})
             sampler = HeartSampler(inference, kept, inferred, evidence.frame, spacing, spread, self._vocabulary)
             drawn = sampler.draw(samples, clock)
         clock.stage("", 1.0, "Done")
@@ -137,7 +138,7 @@ class HeartCompleter:
             clock.timings,
             cut=tuple(cuts),
             continued=composed.continued,
-            unlikeness=unlikeness(evidence, self._model.reference),
+            unlikeness=self._unlikeness(evidence),
             samples=drawn,
         )
 
@@ -159,9 +160,17 @@ class HeartCompleter:
         scale = evidence.frame.scale
         more = doubts_about_fragments(partial, evidence.telling_moments, reference, vocabulary, scale)
         doubts += [doubt for doubt in more if doubt not in doubts]
-        doubts += doubts_about_likeness(unlikeness(evidence, reference))
+        doubts += doubts_about_likeness(self._unlikeness(evidence))
         refuse(doubts, force)
         return evidence, doubts
+
+    @property
+    def _calibration(self) -> Mapping[str, Any]:
+        """What `python -m Training calibrate` found on held-out hearts."""
+        return self._model.card.get("calibration", {})
+
+    def _unlikeness(self, evidence: Evidence) -> float:
+        return unlikeness(evidence, self._model.reference, self._calibration.get("usual_score", USUAL_SCORE))
 
     def _checked(self, heart: Heart, trusted: Iterable[str], said: Mapping[str, bool], spacing: float) -> list[str]:
         trusted = [self._vocabulary[key].key for key in dict.fromkeys(trusted)]

@@ -41,7 +41,7 @@ _TELLING_SPREAD = 0.15
 # How much the size and the attitude of hearts vary: standard deviations of the logarithm of the scale, and of the turn.
 _USUAL_SCALE = 0.15
 # Of 60 virtual hearts that no training used, in seven sets of trusted structures each, 99 in 100 score less.
-_USUAL_SCORE = 1.7
+USUAL_SCORE = 1.7
 
 
 @dataclass(frozen=True)
@@ -142,10 +142,13 @@ def doubts_about_fragments(
     return doubts
 
 
-def unlikeness(evidence: Evidence, reference: Reference) -> float:
+def unlikeness(evidence: Evidence, reference: Reference, usual: float = USUAL_SCORE) -> float:
     """How unusual size, places and spreads of the telling structures are; 1 is the limit of the usual.
 
     Of vessels a scan shows more or less, so they count only where nothing else tells.
+
+    Args:
+        usual: root mean square of standard deviations that hardly any held-out heart exceeds.
     """
     frame = evidence.frame
     keys = [key for key in evidence.telling if reference.places[key].anchor] or evidence.telling
@@ -155,7 +158,7 @@ def unlikeness(evidence: Evidence, reference: Reference) -> float:
         offset = frame.from_ras(moment.centroid) - place.centroid
         spread = moment.spread / frame.scale - place.spread
         total += (offset**2).sum() / place.centroid_variance + (spread**2).sum() / place.spread_variance
-    return float(np.sqrt(total / (1 + 2 * len(keys)))) / _USUAL_SCORE
+    return float(np.sqrt(total / (1 + 2 * len(keys)))) / usual
 
 
 def doubts_about_likeness(score: float) -> list[Doubt]:
