@@ -14,7 +14,7 @@ from CardiacCompletionLib.geometry.label_map import LabelMap
 from CardiacCompletionLib.geometry.region import Region
 
 if TYPE_CHECKING:
-    from CardiacCompletionLib.completion.sampling import Samples
+    from CardiacCompletionLib.completion.samples import Samples
     from CardiacCompletionLib.completion.topology import Topology
 
 REPORT_VERSION = 2
