@@ -1,4 +1,4 @@
-"""The table of a result: each structure's origin and volume."""
+"""The table of a result: each structure's origin and volume, and how sure both are."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from CardiacCompletionLib.mrml.certainty import Certainty
 from CardiacCompletionLib.mrml.segmentation_reading import origin_of, volume_ml
 from CardiacCompletionWidgets.structures_table import colorIcon, fitHeight
 
-_NAME, _ORIGIN, _VOLUME = range(3)
+_NAME, _ORIGIN, _VOLUME, _INTERVAL, _CONFIDENCE = range(5)
 
 
 class ResultTable:
@@ -18,12 +19,20 @@ class ResultTable:
     def __init__(self, table: qt.QTableWidget) -> None:
         self._table = table
         self._segmentIds: list[str] = []
-        table.setColumnCount(3)
-        table.setHorizontalHeaderLabels([_("Structure"), _("Origin"), _("Volume (ml)")])
+        table.setColumnCount(5)
+        table.setHorizontalHeaderLabels(
+            [_("Structure"), _("Origin"), _("Volume (ml)"), _("90 % within"), _("Confidence")]
+        )
         header = table.horizontalHeader()
         header.setSectionResizeMode(_NAME, qt.QHeaderView.Stretch)
-        header.setSectionResizeMode(_ORIGIN, qt.QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(_VOLUME, qt.QHeaderView.ResizeToContents)
+        for column in (_ORIGIN, _VOLUME, _INTERVAL, _CONFIDENCE):
+            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        table.horizontalHeaderItem(_INTERVAL).setToolTip(
+            _("Between these volumes the true one lies nine times out of ten.")
+        )
+        table.horizontalHeaderItem(_CONFIDENCE).setToolTip(
+            _("The overlap (Dice) with the true structure to expect, from 0 to 1.")
+        )
 
     @property
     def segmentIds(self) -> list[str]:
@@ -37,6 +46,11 @@ class ResultTable:
 
     def select(self, segmentId: str) -> None:
         self._table.setCurrentCell(self._segmentIds.index(segmentId), _NAME)
+
+    def text(self, segmentId: str) -> list[str]:
+        """What the row of a segment says."""
+        row = self._segmentIds.index(segmentId)
+        return [self._table.item(row, column).text() for column in range(self._table.columnCount)]
 
     def show(self, node: slicer.vtkMRMLSegmentationNode | None) -> None:
         """Show the result that a segmentation holds, computed from its voxels as they are now."""
@@ -53,12 +67,36 @@ class ResultTable:
 
     def _showRow(self, row: int, node: slicer.vtkMRMLSegmentationNode, ID: str) -> None:
         segment = node.GetSegmentation().GetSegment(ID)
+        certainty = Certainty.of(segment)
         name = qt.QTableWidgetItem(segment.GetName())
         name.setIcon(colorIcon(tuple(round(255 * channel) for channel in segment.GetColor())))
-        words = {"trusted": _("trusted"), "inferred": _("inferred"), "continued": _("inferred beyond the cut")}
+        words = {"trusted": _("trusted"), "inferred": _("inferred"), "continued": _("continued")}
         origin = qt.QTableWidgetItem(words[origin_of(segment)])
         volume = qt.QTableWidgetItem(f"{volume_ml(node, ID):.1f}")
-        volume.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
-        for column, item in ((_NAME, name), (_ORIGIN, origin), (_VOLUME, volume)):
+        interval = qt.QTableWidgetItem(_interval(certainty) if certainty is not None else "")
+        confidence = qt.QTableWidgetItem()
+        if certainty is not None:
+            word, color = confidenceInWords(certainty.confidence)
+            confidence.setText(f"{word} ({certainty.confidence:.2f})")
+            confidence.setIcon(colorIcon(color))
+        for item in (volume, interval):
+            item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
+        for column, item in enumerate((name, origin, volume, interval, confidence)):
             item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
             self._table.setItem(row, column, item)
+
+
+def confidenceInWords(confidence: float) -> tuple[str, tuple[int, int, int]]:
+    """A word, and a colour (RGB, 0 to 255), for the overlap to expect; blue to red, not green: many cannot tell."""
+    if confidence >= 0.85:
+        return _("high"), (40, 110, 190)
+    if confidence >= 0.7:
+        return _("fair"), (120, 185, 220)
+    if confidence >= 0.5:
+        return _("low"), (240, 165, 60)
+    return _("a guess"), (205, 45, 40)
+
+
+def _interval(certainty: Certainty) -> str:
+    digits = 0 if certainty.low_ml >= 10 else 1
+    return f"{certainty.low_ml:.{digits}f}–{certainty.high_ml:.{digits}f}"

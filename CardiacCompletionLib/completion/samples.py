@@ -12,6 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.geometry.region import Region
 
@@ -34,6 +35,17 @@ class Samples:
     def count(self) -> int:
         """How many hearts were drawn."""
         return len(self.hearts)
+
+    @property
+    def ijk_to_ras(self) -> np.ndarray:
+        """Node index (i, j, k, 1) of the lattice to RAS mm: float64 [4, 4]."""
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = self.lattice.steps[:, ::-1], self.lattice.origin
+        return matrix
+
+    def heart(self, number: int) -> Heart:
+        """One of the hearts, counted from 0: its inferred structures alone, a voxel a node."""
+        return Heart(self.hearts[number], self.lattice.shape, self.ijk_to_ras)
 
     @cached_property
     def volumes_ml(self) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ resampling of small grids. Shapes are not drawn: a sum of signed distance fields
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -97,9 +97,7 @@ class HeartSampler:
                 heart[key] = whole.shifted(found.start).shifted(tuple(s.start for s in box))
         return heart
 
-    def _placed(
-        self, index: int, centroid: np.ndarray, spread: np.ndarray
-    ) -> tuple[tuple[slice, ...], np.ndarray]:
+    def _placed(self, index: int, centroid: np.ndarray, spread: np.ndarray) -> tuple[tuple[slice, ...], np.ndarray]:
         """The lattice's nodes around the inside of a structure, and its signed distance there in mm."""
         field, (first, last) = self._fields[index], self._insides[index]
         own = np.linalg.inv(spread) @ self._lattice.steps / REACH  # node (k, j, i) -> own coordinates over REACH

@@ -54,7 +54,8 @@ class CompletionPreview:
         roles = cast(node, self._vocabulary.keys, self._vocabulary, options.convention, options.segments)
         self._read = coarsened(read_heart(node, players(roles, trusted, self._vocabulary)))
         self._input, self._left_out = node, tuple(options.left_out)
-        self._job = self._engine.submit(self._read.heart, options.request(trusted, COARSE))
+        coarse = replace(options, spacing=COARSE, samples=0)
+        self._job = self._engine.submit(self._read.heart, coarse.request(trusted))
 
     def poll(self) -> bool:
         """Take a step; True once nothing is under way."""
