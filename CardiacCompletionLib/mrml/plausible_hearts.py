@@ -15,7 +15,8 @@ from CardiacCompletionLib.anatomy.terminology import structure_of
 from CardiacCompletionLib.anatomy.vocabulary import Structure, Vocabulary
 from CardiacCompletionLib.completion.samples import Samples
 from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, common_grid, mask_on_grid
-from CardiacCompletionLib.mrml.result_writing import INFERRED_FILL_2D, INFERRED_OPACITY_3D, add_inferred, place_beside
+from CardiacCompletionLib.mrml.result_writing import INFERRED_FILL_2D, INFERRED_OPACITY_3D, add_inferred
+from CardiacCompletionLib.mrml.scene_nodes import place_beside, remove_with_belongings
 from CardiacCompletionLib.mrml.segmentation_reading import LABELMAP, ReadHeart, origin_of, tag_of
 
 _ROLE = "CardiacCompletion.PlausibleHearts"
@@ -99,11 +100,11 @@ class PlausibleHearts:
         sequence, browser, proxy = found._sequence, found._browser, found._proxy
         hearts = [sequence.GetNthDataNode(index) for index in range(found.count)]
         roles = [sequence.GetNthNodeReferenceRole(index) for index in range(sequence.GetNumberOfNodeReferenceRoles())]
-        volumes = [sequence.GetNodeReference(role) for role in roles if role.startswith(_PROBABILITY_ROLE)]
+        made = [sequence.GetNodeReference(role) for role in roles if role.startswith(_PROBABILITY_ROLE)]
+        volumes = [volume for volume in made if volume is not None]
         result.SetNodeReferenceID(_ROLE, None)
         for node in (browser, proxy, *volumes, sequence):
-            if node is not None:
-                result.GetScene().RemoveNode(node)
+            remove_with_belongings(node)
         return hearts
 
     @property

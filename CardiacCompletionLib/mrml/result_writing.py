@@ -14,6 +14,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.mrml.certainty import Certainty, forget_certainty
 from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, labelmap_image, set_reference_grid, text_from_grid
+from CardiacCompletionLib.mrml.scene_nodes import place_beside
 from CardiacCompletionLib.mrml.segmentation_reading import (
     LABELMAP,
     SEEN_ATTRIBUTE,
@@ -35,13 +36,6 @@ def new_output_beside(node: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLSeg
     output.SetAndObserveTransformNodeID(node.GetTransformNodeID())
     place_beside(node, output)
     return output
-
-
-def place_beside(node: slicer.vtkMRMLNode, other: slicer.vtkMRMLNode) -> None:
-    """Give another node the same parent in the subject hierarchy as a node has."""
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(node.GetScene())
-    parent = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node))
-    hierarchy.SetItemParent(hierarchy.GetItemByDataNode(other), parent)
 
 
 def check_output(output: slicer.vtkMRMLSegmentationNode) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import slicer
 
 from CardiacCompletionLib.mrml.plausible_hearts import PlausibleHearts
+from CardiacCompletionLib.mrml.scene_nodes import remove_with_belongings
 
 
 class CompletionUndo:
@@ -31,7 +32,7 @@ class CompletionUndo:
         """Bring back the state before the completion."""
         PlausibleHearts.detach(self._output)
         if self._before is None:
-            self._output.GetScene().RemoveNode(self._output)
+            remove_with_belongings(self._output)
         else:
             self._output.GetSegmentation().DeepCopy(self._before)
             PlausibleHearts.attach(self._output, self._hearts)
