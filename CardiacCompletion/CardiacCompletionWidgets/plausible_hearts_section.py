@@ -28,10 +28,13 @@ class PlausibleHeartsSection:
 
     def show(self, node: slicer.vtkMRMLSegmentationNode | None) -> None:
         """Show which of a result's hearts is shown; nothing if it has none."""
-        self._node, self._hearts = node, PlausibleHearts.of(node)
+        isOther, self._node, self._hearts = node is not self._node, node, PlausibleHearts.of(node)
         for widget in (self._ui.heartsLabel, self._ui.heartsSlider, self._ui.heartShownLabel):
             widget.visible = self._hearts is not None
         if self._hearts is not None:
+            if isOther and self._hearts.shown:
+                # A loaded scene brings its voxels, not its surfaces.
+                self._hearts.show(self._hearts.shown)
             slider = self._ui.heartsSlider
             wasBlocked = slider.blockSignals(True)
             slider.maximum = self._hearts.count

@@ -20,19 +20,18 @@ class ResultTable:
         self._table = table
         self._segmentIds: list[str] = []
         table.setColumnCount(5)
-        table.setHorizontalHeaderLabels(
-            [_("Structure"), _("Origin"), _("Volume (ml)"), _("90 % within"), _("Confidence")]
-        )
+        table.setHorizontalHeaderLabels([_("Structure"), _("Origin"), _("ml"), _("90 % (ml)"), _("Confidence")])
         header = table.horizontalHeader()
         header.setSectionResizeMode(_NAME, qt.QHeaderView.Stretch)
         for column in (_ORIGIN, _VOLUME, _INTERVAL, _CONFIDENCE):
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
-        table.horizontalHeaderItem(_INTERVAL).setToolTip(
-            _("Between these volumes the true one lies nine times out of ten.")
-        )
-        table.horizontalHeaderItem(_CONFIDENCE).setToolTip(
-            _("The overlap (Dice) with the true structure to expect, from 0 to 1.")
-        )
+        for column, text in (
+            (_ORIGIN, _("Trusted: as it was. Inferred: made anew. Continued: goes on where a trusted one is cut off.")),
+            (_VOLUME, _("Volume in millilitres.")),
+            (_INTERVAL, _("Between these volumes, in millilitres, the true one lies nine times out of ten.")),
+            (_CONFIDENCE, _("The overlap (Dice) with the true structure to expect, from 0 to 1.")),
+        ):
+            table.horizontalHeaderItem(column).setToolTip(text)
 
     @property
     def segmentIds(self) -> list[str]:

@@ -83,7 +83,7 @@ class PlausibleHearts:
         display = proxy.GetDisplayNode()
         display.SetVisibility(False)
         display.SetOpacity3D(INFERRED_OPACITY_3D)
-        display.SetOpacity2DFill(INFERRED_FILL_2D)
+        display.SetOpacity2DFill(INFERRED_FILL_2D * display.GetOpacity2DFill())
         proxy.SetAndObserveTransformNodeID(result.GetTransformNodeID())
         for node in (sequence, proxy):
             place_beside(result, node)

@@ -146,6 +146,7 @@ class CardiacCompletionCertaintyTest(unittest.TestCase):
         assert self.widget._parameterNode.samples == COUNT
         assert self.widget.result.table.text(atrium) == row
         assert self.ui.heartsSlider.value == 3
+        assert self.proxies()[0].GetSegmentation().ContainsRepresentation("Closed surface")
         assert segmentNames(self.proxies()[0]) == names
         self.ui.heartsSlider.value = 1
         assert "Left atrium" in self.shownSegments(self.proxies()[0])

@@ -145,13 +145,20 @@ class SliceView(_View):
         self._mapper.SetColorLevel(127.5)
         self._actor = vtk.vtkActor2D()
         self._actor.SetMapper(self._mapper)
-        self._actor.SetLayerNumber(0)
+        # Below segments, as in Slicer.
+        self._actor.SetLayerNumber(-1)
 
     def show(self, background: slicer.vtkMRMLVolumeNode) -> None:
         """Draw a volume behind the segmentations."""
         self._logic.GetSliceCompositeNode().SetBackgroundVolumeID(background.GetID())
-        self._mapper.SetInputConnection(self._logic.GetImageDataConnection())
-        self._renderer.AddActor2D(self._actor)
+        self.showLayers()
+
+    def showLayers(self) -> None:
+        """Draw what slice views are told to show: background, foreground and label volumes, if there are any."""
+        layers = self._logic.GetSliceCompositeNode()
+        if layers.GetBackgroundVolumeID() or layers.GetForegroundVolumeID() or layers.GetLabelVolumeID():
+            self._mapper.SetInputConnection(self._logic.GetImageDataConnection())
+            self._renderer.AddActor2D(self._actor)
 
     def frame(self, bounds: tuple[float, float, float, float, float, float], margin: float = 1.15) -> None:
         """Centre the slice on RAS bounds (x0, x1, y0, y1, z0, z1 in mm) and show all of them."""
