@@ -130,6 +130,14 @@ class SliceView(_View):
     ) -> None:
         super().__init__(slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(), _SLICE_MANAGERS, size)
         self._renderer.GetActiveCamera().ParallelProjectionOn()
+        # First, so that segments are drawn over volumes, as in Slicer.
+        self._mapper = vtk.vtkImageMapper()
+        self._mapper.SetColorWindow(255)
+        self._mapper.SetColorLevel(127.5)
+        self._actor = vtk.vtkActor2D()
+        self._actor.SetMapper(self._mapper)
+        self._actor.SetVisibility(False)
+        self._renderer.AddViewProp(self._actor)
         self._logic = slicer.vtkMRMLSliceLogic()
         self._logic.SetMRMLApplicationLogic(slicer.app.applicationLogic())
         self._logic.SetMRMLScene(scene)
@@ -139,14 +147,6 @@ class SliceView(_View):
         self.node.SetOrientation(orientation)
         self.node.SetDimensions(*size, 1)
         self._managers.SetMRMLDisplayableNode(self.node)
-
-        self._mapper = vtk.vtkImageMapper()
-        self._mapper.SetColorWindow(255)
-        self._mapper.SetColorLevel(127.5)
-        self._actor = vtk.vtkActor2D()
-        self._actor.SetMapper(self._mapper)
-        # Below segments, as in Slicer.
-        self._actor.SetLayerNumber(-1)
 
     def show(self, background: slicer.vtkMRMLVolumeNode) -> None:
         """Draw a volume behind the segmentations."""
@@ -158,7 +158,7 @@ class SliceView(_View):
         layers = self._logic.GetSliceCompositeNode()
         if layers.GetBackgroundVolumeID() or layers.GetForegroundVolumeID() or layers.GetLabelVolumeID():
             self._mapper.SetInputConnection(self._logic.GetImageDataConnection())
-            self._renderer.AddActor2D(self._actor)
+            self._actor.SetVisibility(True)
 
     def frame(self, bounds: tuple[float, float, float, float, float, float], margin: float = 1.15) -> None:
         """Centre the slice on RAS bounds (x0, x1, y0, y1, z0, z1 in mm) and show all of them."""
