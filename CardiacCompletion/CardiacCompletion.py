@@ -46,7 +46,7 @@ class CardiacCompletion(ScriptedLoadableModule):
         super().__init__(parent)
         self.parent.title = _("Cardiac Completion")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Cardiac")]
-        self.parent.dependencies = ["Segmentations", "SubjectHierarchy", "Terminologies"]
+        self.parent.dependencies = ["Segmentations", "Sequences", "SubjectHierarchy", "Terminologies"]
         self.parent.contributors = ["The CardiacCompletion developers"]
         self.parent.helpText = _(
             "Infers the structures that a partial heart segmentation lacks from those you trust. "
@@ -184,7 +184,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def updatePanel(self) -> None:
         """Bring tables and buttons in line with the parameters and the scene, if the user can see them."""
-        if self._away:
+        if self._away and self._parameterNode is not None:
             return
         parameters = self._parameterNode
         node = parameters.inputSegmentation if parameters is not None else None

@@ -60,9 +60,17 @@ class PlausibleHeartsSection:
         return structure_of_segment(self._node.GetSegmentation().GetSegment(segmentId), self._vocabulary)
 
     def _onSlider(self, number: int) -> None:
-        self._hearts.show(number)
-        self._showNumber()
+        if self._areThere():
+            self._hearts.show(number)
+            self._showNumber()
 
     def _onProbabilityButton(self) -> None:
-        volume = self._hearts.probability(self._selected())
-        slicer.util.setSliceViewerLayers(foreground=volume, foregroundOpacity=_OPACITY)
+        if self._areThere():
+            volume = self._hearts.probability(self._selected())
+            slicer.util.setSliceViewerLayers(foreground=volume, foregroundOpacity=_OPACITY)
+
+    def _areThere(self) -> bool:
+        """Whether the hearts still are in the scene; the user may have deleted them."""
+        if PlausibleHearts.of(self._node) is None:
+            self.show(self._node)
+        return self._hearts is not None

@@ -7,7 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from CardiacCompletionLib.mrml.certainty import Certainty
-from CardiacCompletionLib.mrml.segmentation_reading import origin_of, volume_ml
+from CardiacCompletionLib.mrml.segmentation_reading import LABELMAP, origin_of, volume_ml
 from CardiacCompletionWidgets.structures_table import colorIcon, fitHeight
 
 _NAME, _ORIGIN, _VOLUME, _INTERVAL, _CONFIDENCE = range(5)
@@ -19,6 +19,7 @@ class ResultTable:
     def __init__(self, table: qt.QTableWidget) -> None:
         self._table = table
         self._segmentIds: list[str] = []
+        self._volumes: dict[str, tuple[tuple[int, int], float]] = {}
         table.setColumnCount(5)
         table.setHorizontalHeaderLabels([_("Structure"), _("Origin"), _("ml"), _("90 % (ml)"), _("Confidence")])
         header = table.horizontalHeader()
@@ -59,6 +60,7 @@ class ResultTable:
         if kept != self._segmentIds:
             self._table.setCurrentCell(-1, -1)
         self._segmentIds = kept
+        self._volumes = {ID: known for ID, known in self._volumes.items() if ID in kept}
         self._table.setRowCount(len(kept))
         for row, ID in enumerate(kept):
             self._showRow(row, node, ID)
@@ -71,7 +73,7 @@ class ResultTable:
         name.setIcon(colorIcon(tuple(round(255 * channel) for channel in segment.GetColor())))
         words = {"trusted": _("trusted"), "inferred": _("inferred"), "continued": _("continued")}
         origin = qt.QTableWidgetItem(words[origin_of(segment)])
-        volume = qt.QTableWidgetItem(f"{volume_ml(node, ID):.1f}")
+        volume = qt.QTableWidgetItem(f"{self._volume(node, ID):.1f}")
         interval = qt.QTableWidgetItem(_interval(certainty) if certainty is not None else "")
         confidence = qt.QTableWidgetItem()
         if certainty is not None:
@@ -83,6 +85,18 @@ class ResultTable:
         for column, item in enumerate((name, origin, volume, interval, confidence)):
             item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
             self._table.setItem(row, column, item)
+
+    def _volume(self, node: slicer.vtkMRMLSegmentationNode, ID: str) -> float:
+        """In ml; counted again only if the voxels, or the transform above them, have changed."""
+        image = node.GetSegmentation().GetSegment(ID).GetRepresentation(LABELMAP)
+        transform = node.GetParentTransformNode()
+        stamp = (
+            image.GetMTime() if image is not None else 0,
+            transform.GetTransformToWorldMTime() if transform is not None else 0,
+        )
+        if self._volumes.get(ID, (None,))[0] != stamp:
+            self._volumes[ID] = (stamp, volume_ml(node, ID))
+        return self._volumes[ID][1]
 
 
 def confidenceInWords(confidence: float) -> tuple[str, tuple[int, int, int]]:

@@ -179,6 +179,14 @@ class CardiacCompletionCertaintyTest(unittest.TestCase):
         (proxy,) = self.proxies()
         np.testing.assert_allclose(proxy.GetSegmentCenterRAS("left_atrium"), centre)
 
+    def test_hearts_that_the_user_deletes_are_no_longer_offered(self) -> None:
+        self.complete()
+        (sequence,) = slicer.util.getNodesByClass("vtkMRMLSequenceNode")
+        slicer.mrmlScene.RemoveNode(sequence)
+        self.ui.heartsSlider.value = 1
+        assert self.ui.heartsSlider.isHidden()
+        assert "Left atrium" in self.shownSegments(self.result)
+
     def test_what_is_accepted_is_no_guess_any_more(self) -> None:
         self.complete()
         atrium = segmentIdOf(self.result, "Left atrium")
