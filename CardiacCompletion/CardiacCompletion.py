@@ -13,6 +13,7 @@ from CardiacCompletionWidgets.parameters import CardiacCompletionParameterNode, 
 from CardiacCompletionWidgets.preview_timer import PreviewTimer
 from CardiacCompletionWidgets.result_section import ResultSection
 from CardiacCompletionWidgets.sample_data import loadSampleHeart
+from CardiacCompletionWidgets.segmentation_watcher import SegmentationWatcher
 from CardiacCompletionWidgets.startup import addToOtherModules
 from CardiacCompletionWidgets.structures_table import LEAVE_OUT, TRUST, TRUST_CUT, StructuresTable
 from CardiacCompletionWidgets.torch_installation import ensureTorch, missingPackages
@@ -45,7 +46,7 @@ class CardiacCompletion(ScriptedLoadableModule):
         super().__init__(parent)
         self.parent.title = _("Cardiac Completion")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Cardiac")]
-        self.parent.dependencies = ["Segmentations", "SubjectHierarchy", "Terminologies"]
+        self.parent.dependencies = ["Segmentations", "Sequences", "SubjectHierarchy", "Terminologies"]
         self.parent.contributors = ["The CardiacCompletion developers"]
         self.parent.helpText = _(
             "Infers the structures that a partial heart segmentation lacks from those you trust. "
@@ -65,7 +66,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.run: CompletionRun | None = None
         self._parameterNode: CardiacCompletionParameterNode | None = None
         self._parameterNodeGuiTag: int | None = None
-        self._observed: set[slicer.vtkSegmentation] = set()
+        self._away = False
         self._castInput: vtkMRMLSegmentationNode | None = None
         self._roles: dict[str, Role] = {}
         self._castProblem = ""
@@ -82,19 +83,14 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.structures = StructuresTable(
             self.ui.structuresTable, self.vocabulary, known_structures(), self.onSegmentChosen, self.onUseChosen
         )
-        self.result = ResultSection(self.ui, self.onAccepted, self.onUndone)
+        self.result = ResultSection(self.ui, self.vocabulary, self.onAccepted, self.onUndone)
         self.preview = PreviewTimer(
             CompletionPreview(self.logic.engine), lambda sentence: self.showStatus(sentence, isError=True)
         )
         self.ui.conventionComboBox.addItem(_("Decide by the values"), "")
         for name in self.vocabulary.conventions:
             self.ui.conventionComboBox.addItem(name, name)
-        # Edits come in bursts; the tables follow when they pause.
-        self._refreshTimer = qt.QTimer()
-        self._refreshTimer.setSingleShot(True)
-        self._refreshTimer.setInterval(150)
-        self._refreshTimer.connect("timeout()", self.updatePanel)
-
+        self.watcher = SegmentationWatcher(self.updatePanel)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndClose)
@@ -110,13 +106,21 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         """The panel is about to be destroyed: nothing may call it any more."""
         if self.run is not None:
             self.run.cancel()
-        self.preview.stop()
+        self.exit()
         self.logic.engine.stop()
         self.setParameterNode(None)
         self.removeObservers()
 
     def enter(self) -> None:
+        self._away = False
         self.initializeParameterNode()
+
+    def exit(self) -> None:
+        """In another module nothing is previewed, and edits do not wait for our tables; a completion goes on."""
+        self._away = True
+        self.watcher.stop()
+        self.preview.stop()
+        self._previewed = None
 
     def onSceneStartClose(self, caller: object, event: str) -> None:
         if self.run is not None:
@@ -126,7 +130,8 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller: object, event: str) -> None:
-        self.initializeParameterNode()
+        if not self._away:
+            self.initializeParameterNode()
 
     def initializeParameterNode(self) -> None:
         """Show the scene's parameters; choose the first segmentation if none is chosen."""
@@ -178,11 +183,13 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             return {}
 
     def updatePanel(self) -> None:
-        """Bring tables and buttons in line with the parameters and the scene."""
+        """Bring tables and buttons in line with the parameters and the scene, if the user can see them."""
+        if self._away and self._parameterNode is not None:
+            return
         parameters = self._parameterNode
         node = parameters.inputSegmentation if parameters is not None else None
         result = parameters.resultSegmentation if parameters is not None else None
-        self.observeSegmentations({n.GetSegmentation() for n in (node, result) if n is not None})
+        self.watcher.watch({n.GetSegmentation() for n in (node, result) if n is not None})
         self._roles = self.castInput() if node is not None else {}
         self.structures.setKeys(list(self._roles) or known_structures())
         segments = segments_of(node) if node is not None else []
@@ -218,24 +225,6 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         wasBlocked = combo.blockSignals(True)
         combo.setCurrentIndex(combo.findData(data))
         combo.blockSignals(wasBlocked)
-
-    def observeSegmentations(self, segmentations: set[slicer.vtkSegmentation]) -> None:
-        """Follow what happens to these segmentations, and to no others."""
-        events = (
-            slicer.vtkSegmentation.SegmentAdded,
-            slicer.vtkSegmentation.SegmentRemoved,
-            slicer.vtkSegmentation.SegmentModified,
-            slicer.vtkSegmentation.SourceRepresentationModified,
-        )
-        for event in events:
-            for segmentation in self._observed - segmentations:
-                self.removeObserver(segmentation, event, self.onSegmentsModified)
-            for segmentation in segmentations - self._observed:
-                self.addObserver(segmentation, event, self.onSegmentsModified)
-        self._observed = segmentations
-
-    def onSegmentsModified(self, caller: object, event: str) -> None:
-        self._refreshTimer.start()
 
     def updateButtons(self) -> None:
         """Say with the buttons what can be done now, and with their tooltips why something cannot."""
@@ -416,6 +405,7 @@ class CardiacCompletionLogic(ScriptedLoadableModuleLogic):
         segments: Mapping[str, str] | None = None,
         cut: Mapping[str, bool] | None = None,
         force: bool = False,
+        samples: int = 0,
     ) -> vtkMRMLSegmentationNode | CompletionRun:
         """Infer every structure that is not trusted.
 
@@ -432,6 +422,7 @@ class CardiacCompletionLogic(ScriptedLoadableModuleLogic):
             segments: key -> segment ID, where names and terminology do not say which segment is which.
             cut: trusted keys that are cut off (True) or whole (False); for all others that is found out.
             force: complete even what looks wrong.
+            samples: how many plausible hearts to draw, which say how sure the result is; 0 for none.
 
         Returns:
             The output segmentation, or the run: its ``completion`` has ``output`` or ``error`` once it is ``finished``.
@@ -440,7 +431,9 @@ class CardiacCompletionLogic(ScriptedLoadableModuleLogic):
             CompletionError: with a sentence that says what to do.
         """
         ensureTorch()
-        options = CompletionOptions(spacing, device, segments=segments or {}, cut=cut or {}, force=force)
+        options = CompletionOptions(
+            spacing, device, segments=segments or {}, cut=cut or {}, force=force, samples=samples
+        )
         run = self.start(segmentationNode, trusted, outputSegmentationNode, options, progress)
         if not waitForCompletion:
             return run

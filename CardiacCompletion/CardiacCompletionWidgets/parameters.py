@@ -28,6 +28,7 @@ class CardiacCompletionParameterNode:
     convention: str = ""
     weights: str = ""
     spacing: Annotated[float, WithinRange(0.3, 5.0)] = 1.0
+    samples: Annotated[int, WithinRange(0, 64)] = 16
     preview: bool = True
     force: bool = False
     device: Annotated[str, Choice(["auto", "cpu", "cuda", "mps"])] = "auto"
@@ -44,5 +45,6 @@ def completionOptions(parameters: CardiacCompletionParameterNode) -> CompletionO
         left_out=tuple(parameters.leftOut),
         cut=dict.fromkeys(parameters.cut, True),
         force=parameters.force,
+        samples=parameters.samples,
         reference_volume=parameters.referenceVolume,
     )

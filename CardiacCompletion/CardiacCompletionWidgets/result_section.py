@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 
 import slicer
 
-from CardiacCompletionLib.mrml.result_writing import accept
+from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
+from CardiacCompletionLib.mrml.acceptance import accept
 from CardiacCompletionLib.mrml.undo import CompletionUndo
+from CardiacCompletionWidgets.plausible_hearts_section import PlausibleHeartsSection
 from CardiacCompletionWidgets.result_table import ResultTable
 
 
 class ResultSection:
-    """Table, warnings, 3D button, accepting and undoing.
+    """Table, warnings, plausible hearts, 3D button, accepting and undoing.
 
     Args:
         ui: the widgets of the .ui file.
@@ -23,6 +25,7 @@ class ResultSection:
     def __init__(
         self,
         ui: object,
+        vocabulary: Vocabulary,
         onAccepted: Callable[[slicer.vtkMRMLSegmentationNode], None],
         onUndone: Callable[[], None],
     ) -> None:
@@ -31,6 +34,7 @@ class ResultSection:
         self._node: slicer.vtkMRMLSegmentationNode | None = None
         self._running = False
         self.table = ResultTable(ui.resultTable)
+        self.hearts = PlausibleHeartsSection(ui, self.table, vocabulary)
         self.undo: CompletionUndo | None = None
         ui.resultTable.connect("itemSelectionChanged()", self._updateButtons)
         ui.acceptButton.connect("clicked(bool)", self._onAcceptButton)
@@ -45,11 +49,13 @@ class ResultSection:
         self._ui.warningsLabel.text = "\n".join(warnings)
         self._ui.warningsLabel.visible = bool(warnings)
         self._ui.show3DButton.setSegmentationNode(node)
+        self.hearts.show(node)
         self._updateButtons()
 
     def _updateButtons(self) -> None:
         self._ui.acceptButton.enabled = not self._running and self.table.selectedSegmentId is not None
         self._ui.undoButton.enabled = not self._running and self.undo is not None and self.undo.possible
+        self.hearts.updateButton()
 
     def _onAcceptButton(self) -> None:
         accept(self._node, self.table.selectedSegmentId)

@@ -98,7 +98,7 @@ def _complete(arguments: argparse.Namespace, vocabulary: Vocabulary) -> None:
     if arguments.report:
         _write_report(result, Path(arguments.report))
     if arguments.probability and result.samples is not None:
-        write_probability(result.probability, result.samples.lattice, Path(arguments.probability))
+        write_probability(result.probability, result.samples.ijk_to_ras, Path(arguments.probability))
     _print_table(result, vocabulary)
 
 
@@ -136,8 +136,8 @@ def _print_table(result: CompletionResult, vocabulary: Vocabulary) -> None:
             low, high = result.samples.interval_ml(key)
             note += f"  90 % between {low:.1f} and {high:.1f}, overlap of about {result.confidence[key]:.2f} to expect"
         print(f"{vocabulary[key].name:<24}{result.origins[key]:<10}{volume:>8.1f}{note}")
-    for warning in result.warnings:
-        print(warning)
+    for sentence in result.concerns:
+        print(sentence)
 
 
 def _inspect(arguments: argparse.Namespace, vocabulary: Vocabulary) -> None:

@@ -14,7 +14,7 @@ from CardiacCompletionLib.geometry.label_map import LabelMap
 from CardiacCompletionLib.geometry.region import Region
 
 if TYPE_CHECKING:
-    from CardiacCompletionLib.completion.sampling import Samples
+    from CardiacCompletionLib.completion.samples import Samples
     from CardiacCompletionLib.completion.topology import Topology
 
 REPORT_VERSION = 2
@@ -28,7 +28,7 @@ class CompletionResult:
         heart: trusted and inferred structures on the input's grid, grown where needed.
         trusted: keys taken over voxel for voxel.
         inferred: keys that the model inferred.
-        warnings: sentences for the user.
+        warnings: sentences for the user; :attr:`concerns` knows what else is wrong with the result.
         timings: stage -> seconds.
         cut: trusted keys that count as cut off.
         continued: key of a cut structure -> the inferred voxels, on the heart's grid, by which it goes on.
@@ -76,6 +76,21 @@ class CompletionResult:
 
         return Topology.of(self.whole.regions, load_vocabulary())
 
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """The warnings, and a sentence for every contact that the completion should have made and did not."""
+        names = load_vocabulary()
+        made = {*self.inferred, *self.continued}
+        apart = [pair for pair, touch in self.topology.contacts.items() if not touch and not made.isdisjoint(pair)]
+        return (
+            *self.warnings,
+            *(
+                f"{names[a].name} and {names[b].name} should touch and do not: look at the result there, and edit it "
+                "where it is wrong."
+                for a, b in apart
+            ),
+        )
+
     def continued_ml(self, key: str) -> float:
         """How much of a structure is continuation, in millilitres."""
         if key not in self.continued:
@@ -111,7 +126,7 @@ class CompletionResult:
             ],
             "contacts": [{"between": list(pair), "touch": touch} for pair, touch in topology.contacts.items()],
             "unlikeness": None if self.unlikeness is None else round(self.unlikeness, 3),
-            "warnings": list(self.warnings),
+            "warnings": list(self.concerns),
             "timings_s": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
         }
 

@@ -7,9 +7,7 @@ resampling of small grids. Shapes are not drawn: a sum of signed distance fields
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from statistics import NormalDist
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -20,39 +18,16 @@ from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.clock import Clock
 from CardiacCompletionLib.completion.composition import without_specks
 from CardiacCompletionLib.completion.inference import Inference
+from CardiacCompletionLib.completion.samples import Samples
 from CardiacCompletionLib.geometry.expectation import Places
 from CardiacCompletionLib.geometry.frame import HeartFrame
 from CardiacCompletionLib.geometry.lattice import Lattice
+from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.geometry.shape_grid import REACH
 
 FINEST = 1.5
 _SEED = 0
 _BEGIN, _END = 0.9, 1.0
-
-
-@dataclass(frozen=True)
-class Samples:
-    """What several plausible hearts have in common, and where they differ.
-
-    Attributes:
-        count: how many hearts were drawn.
-        lattice: where probabilities are given.
-        probability: key -> share of the hearts whose structure holds a node, float32 [k, j, i].
-        volumes_ml: key -> volume of the structure in each of the hearts, [count].
-        confidence: key -> mean Dice of the hearts with the likeliest one: what overlap with the truth to expect.
-    """
-
-    count: int
-    lattice: Lattice
-    probability: Mapping[str, np.ndarray]
-    volumes_ml: Mapping[str, np.ndarray]
-    confidence: Mapping[str, float]
-
-    def interval_ml(self, key: str, share: float = 0.9) -> tuple[float, float]:
-        """Volumes between which the structure's lies with this probability; volumes are taken as log-normal."""
-        logs = np.log(np.maximum(self.volumes_ml[key], 1e-3))
-        reach = NormalDist().inv_cdf(0.5 + share / 2) * logs.std(ddof=1)
-        return float(np.exp(logs.mean() - reach)), float(np.exp(logs.mean() + reach))
 
 
 class HeartSampler:
@@ -82,6 +57,7 @@ class HeartSampler:
         self._spread = np.array([spread.get(key, 1.0) for key in inference.structures])
         self._vocabulary = vocabulary
         self._fields = [torch.from_numpy(inference.own_field(key)) for key in wanted]
+        self._insides = [_inside(field) for field in self._fields]
         self._lattice = self._around(kept, max(spacing, FINEST))
         self._taken = _held(kept, self._lattice)
 
@@ -89,45 +65,48 @@ class HeartSampler:
         """``count`` hearts, the same ones for the same input."""
         generator = np.random.default_rng(_SEED)
         likeliest = self._heart(self._posterior.mean)
-        total = {key: np.zeros(self._lattice.shape, dtype=np.float32) for key in self._wanted}
-        volumes = {key: np.zeros(count) for key in self._wanted}
         overlap = dict.fromkeys(self._wanted, 0.0)
-        voxel_ml = abs(np.linalg.det(self._lattice.steps)) / 1000.0
+        hearts = []
         for number in range(count):
             clock.tell(_BEGIN + (_END - _BEGIN) * number / count, f"Plausible heart {number + 1} of {count}")
             drawn = self._heart(self._posterior.drawn(generator, self._spread))
-            for key, mask in drawn.items():
-                total[key] += mask
-                volumes[key][number] = mask.sum() * voxel_ml
-                both = int(mask.sum()) + int(likeliest[key].sum())
-                overlap[key] += 2.0 * int((mask & likeliest[key]).sum()) / max(both, 1) / count
-        probability = {key: mean / count for key, mean in total.items()}
-        return Samples(count, self._lattice, probability, volumes, overlap)
+            hearts.append(drawn)
+            for key in drawn.keys() & likeliest.keys():
+                overlap[key] += _dice(drawn[key], likeliest[key]) / count
+        return Samples(self._lattice, tuple(hearts), overlap)
 
-    def _heart(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
-        """Masks on the lattice of one heart's structures; each node belongs to the one it lies deepest in."""
+    def _heart(self, numbers: np.ndarray) -> dict[str, Region]:
+        """One heart's structures on the lattice; each node belongs to the one it lies deepest in."""
         places = Places.of(numbers)
         deepest = np.zeros(self._lattice.shape, dtype=np.float32)
         owner = np.zeros(self._lattice.shape, dtype=np.uint8)
+        boxes = []
         for index, structure in enumerate(self._structures):
             spread = places.spreads[structure] * self._frame.scale
-            box, values = self._placed(self._fields[index], self._frame.to_ras(places.centroids[structure]), spread)
+            box, values = self._placed(index, self._frame.to_ras(places.centroids[structure]), spread)
             wins = values < deepest[box]
             deepest[box][wins] = values[wins]
             owner[box][wins] = index + 1
+            boxes.append(box)
         owner[self._taken] = 0
-        pieces = [self._vocabulary[key].pieces for key in self._wanted]
-        return {key: without_specks(owner == i + 1, pieces[i]) for i, key in enumerate(self._wanted)}
+        heart = {}
+        for index, (key, box) in enumerate(zip(self._wanted, boxes, strict=True)):
+            found = Region.of_mask(owner[box] == index + 1)
+            if found is not None:
+                # Specks are looked for within the structure's bounds: the lattice is much larger.
+                whole = Region.of_mask(without_specks(found.mask, self._vocabulary[key].pieces))
+                heart[key] = whole.shifted(found.start).shifted(tuple(s.start for s in box))
+        return heart
 
-    def _placed(
-        self, field: torch.Tensor, centroid: np.ndarray, spread: np.ndarray
-    ) -> tuple[tuple[slice, ...], np.ndarray]:
-        """The lattice's nodes around a structure, and its signed distance there in mm."""
+    def _placed(self, index: int, centroid: np.ndarray, spread: np.ndarray) -> tuple[tuple[slice, ...], np.ndarray]:
+        """The lattice's nodes around the inside of a structure, and its signed distance there in mm."""
+        field, (first, last) = self._fields[index], self._insides[index]
         own = np.linalg.inv(spread) @ self._lattice.steps / REACH  # node (k, j, i) -> own coordinates over REACH
-        reach = np.abs(np.linalg.inv(own)).sum(axis=1)
         middle = np.linalg.solve(self._lattice.steps, centroid - self._lattice.origin)
-        low = np.clip(np.floor(middle - reach).astype(int), 0, self._lattice.shape)
-        high = np.clip(np.ceil(middle + reach).astype(int) + 1, low, self._lattice.shape)
+        inside = middle + np.linalg.solve(own, (first + last) / 2)
+        reach = np.abs(np.linalg.inv(own)) @ ((last - first) / 2)
+        low = np.clip(np.floor(inside - reach).astype(int), 0, self._lattice.shape)
+        high = np.clip(np.ceil(inside + reach).astype(int) + 1, low, self._lattice.shape)
         box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
         axes = [torch.arange(a, b, dtype=torch.float32) - float(m) for a, b, m in zip(low, high, middle, strict=True)]
         turn = torch.from_numpy(own.astype(np.float32))
@@ -145,6 +124,22 @@ class HeartSampler:
         low, high = (centroids - reach).min(axis=0), (centroids + reach).max(axis=0)
         directions = kept.ijk_to_ras[:3, :3][:, ::-1]
         return Lattice.around((low + high) / 2, float((high - low).max()) / 2, spacing, directions)
+
+
+def _inside(field: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds in own coordinates over REACH, [3] each, beyond which a field [z, y, x] is nowhere negative."""
+    region = Region.of_mask(field.numpy() < 0)
+    if region is None:
+        return np.zeros(3), np.zeros(3)
+    first = np.array(region.start) - 1
+    last = np.array(region.start) + region.mask.shape
+    steps = (np.array(field.shape) - 1) / 2
+    return tuple(np.clip(edge / steps - 1, -1, 1)[::-1] for edge in (first, last))
+
+
+def _dice(a: Region, b: Region) -> float:
+    both = int((b.cropped(a.start, np.add(a.start, a.mask.shape)) & a.mask).sum())
+    return 2.0 * both / (int(a.mask.sum()) + int(b.mask.sum()))
 
 
 def _held(kept: Heart, lattice: Lattice) -> np.ndarray:

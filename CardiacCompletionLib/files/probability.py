@@ -10,20 +10,18 @@ import numpy as np
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.label_map_file import image_from_label_map, write_image
 from CardiacCompletionLib.geometry.label_map import LabelMap
-from CardiacCompletionLib.geometry.lattice import Lattice
 
 
-def write_probability(probability: Mapping[str, np.ndarray], lattice: Lattice, folder: Path) -> None:
+def write_probability(probability: Mapping[str, np.ndarray], ijk_to_ras: np.ndarray, folder: Path) -> None:
     """Write ``KEY.nrrd`` for every inferred structure, float32, 0 to 1, into a folder, which is made if need be.
 
     Args:
-        probability: key -> values [k, j, i] at the lattice's nodes.
+        probability: key -> values [k, j, i].
+        ijk_to_ras: float64 [4, 4]; index (i, j, k, 1) to RAS mm.
 
     Raises:
         CompletionError: if it cannot be written.
     """
-    ijk_to_ras = np.eye(4)
-    ijk_to_ras[:3, :3], ijk_to_ras[:3, 3] = lattice.steps[:, ::-1], lattice.origin
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -63,7 +63,7 @@ class _Engine:
     def answer(self, folder: Path) -> None:
         heart, request = read_request(folder)
         append_message(folder, progress=0.0, text="Starting PyTorch")
-        _check_torch()
+        _check_torch(request.device)
         if self._loaded != (request.weights, request.device):
             append_message(folder, progress=0.01, text="Loading the weights")
             self._completer = HeartCompleter.load(request.weights, request.device)
@@ -76,18 +76,25 @@ class _Engine:
             cancel=lambda: not folder.exists(),
             cut=request.cut,
             force=request.force,
+            samples=request.samples,
         )
         write_result(folder, result)
         append_message(folder, done=True)
 
 
-def _check_torch() -> None:
+def _check_torch(device: str) -> None:
+    """One tensor operation where the work will be done: a build for another graphics card fails only here.
+
+    Raises:
+        CompletionError: if PyTorch is broken.
+    """
     try:
         import torch
 
         # One core stays with Slicer, so that it remains usable.
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
-        works = float(torch.ones(2).sum()) == 2.0
+        place = "cuda" if device in ("auto", "cuda") and torch.cuda.is_available() else "cpu"
+        works = float(torch.ones(2, device=place).sum()) == 2.0
     except (ImportError, OSError, RuntimeError) as error:
         traceback.print_exc()
         raise CompletionError(

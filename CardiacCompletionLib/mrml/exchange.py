@@ -15,13 +15,16 @@ import numpy as np
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.completion.result import CompletionResult
+from CardiacCompletionLib.completion.samples import Samples
+from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.geometry.region import Region
 
 _REQUEST = "request"
 _RESULT = "result"
 _CONTINUED = "continued"
+_SAMPLES = "samples.json"
 _MESSAGES = "messages.jsonl"
-_LISTS = ("trusted", "inferred", "warnings", "cut")
+_LISTS = ("trusted", "inferred", "cut")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Request:
     weights: str | None = None
     cut: Mapping[str, bool] = field(default_factory=dict)
     force: bool = False
+    samples: int = 0
 
 
 def write_request(folder: Path, heart: Heart, request: Request) -> None:
@@ -46,17 +50,21 @@ def read_request(folder: Path) -> tuple[Heart, Request]:
 
 
 def write_result(folder: Path, result: CompletionResult) -> None:
+    """Write a result; its warnings become all that the user should know, which Slicer cannot find out by itself."""
     content = {name: list(getattr(result, name)) for name in _LISTS}
-    numbers = {"timings": result.timings, "unlikeness": result.unlikeness}
+    told = {"warnings": list(result.concerns), "timings": result.timings, "unlikeness": result.unlikeness}
     _write_heart(folder / _CONTINUED, Heart(result.continued, result.heart.shape, result.heart.ijk_to_ras), {})
-    _write_heart(folder / _RESULT, result.heart, {**content, **numbers})
+    _write_heart(folder / _RESULT, result.heart, {**content, **told})
+    if result.samples is not None:
+        _write_samples(folder, result.samples)
 
 
 def read_result(folder: Path) -> CompletionResult:
     heart, content = _read_heart(folder / _RESULT)
     continued, _ = _read_heart(folder / _CONTINUED)
-    lists = {name: tuple(content.pop(name)) for name in _LISTS}
-    return CompletionResult(heart, continued=continued.regions, **lists, **content)
+    lists = {name: tuple(content.pop(name)) for name in (*_LISTS, "warnings")}
+    samples = _read_samples(folder) if (folder / _SAMPLES).exists() else None
+    return CompletionResult(heart, continued=continued.regions, samples=samples, **lists, **content)
 
 
 def append_message(folder: Path, **content: object) -> None:
@@ -75,6 +83,31 @@ def read_messages(folder: Path, position: int) -> tuple[list[dict], int]:
         complete = file.read().rpartition(b"\n")[0]
     lines = complete.splitlines()
     return [json.loads(line) for line in lines], position + len(complete) + (1 if complete else 0)
+
+
+def _write_samples(folder: Path, samples: Samples) -> None:
+    for number in range(samples.count):
+        _write_heart(_sample(folder, number), samples.heart(number), {})
+    lattice = samples.lattice
+    content = {
+        "count": samples.count,
+        "confidence": dict(samples.confidence),
+        "origin": lattice.origin.tolist(),
+        "steps": lattice.steps.tolist(),
+        "shape": list(lattice.shape),
+    }
+    (folder / _SAMPLES).write_text(json.dumps(content), encoding="utf-8")
+
+
+def _read_samples(folder: Path) -> Samples:
+    content = json.loads((folder / _SAMPLES).read_text(encoding="utf-8"))
+    lattice = Lattice(np.array(content["origin"]), np.array(content["steps"]), tuple(content["shape"]))
+    hearts = [_read_heart(_sample(folder, number))[0].regions for number in range(content["count"])]
+    return Samples(lattice, tuple(hearts), content["confidence"])
+
+
+def _sample(folder: Path, number: int) -> Path:
+    return folder / f"heart-{number}"
 
 
 def _write_heart(stem: Path, heart: Heart, content: dict) -> None:

@@ -16,6 +16,7 @@ from CardiacCompletionLib.mrml.engine_process import EngineJob, EngineProcess
 from CardiacCompletionLib.mrml.oriented_image import VoxelGrid
 from CardiacCompletionLib.mrml.result_writing import add_continued, add_inferred, result_grid
 from CardiacCompletionLib.mrml.scene_completion import CompletionOptions
+from CardiacCompletionLib.mrml.scene_nodes import remove_with_belongings
 from CardiacCompletionLib.mrml.segmentation_reading import ReadHeart, read_heart
 
 COARSE = 4.0
@@ -54,7 +55,8 @@ class CompletionPreview:
         roles = cast(node, self._vocabulary.keys, self._vocabulary, options.convention, options.segments)
         self._read = coarsened(read_heart(node, players(roles, trusted, self._vocabulary)))
         self._input, self._left_out = node, tuple(options.left_out)
-        self._job = self._engine.submit(self._read.heart, options.request(trusted, COARSE))
+        coarse = replace(options, spacing=COARSE, samples=0)
+        self._job = self._engine.submit(self._read.heart, coarse.request(trusted))
 
     def poll(self) -> bool:
         """Take a step; True once nothing is under way."""
@@ -77,7 +79,7 @@ class CompletionPreview:
         """Forget what is under way and show nothing."""
         self.abandon()
         if self._shown is not None and self._shown.GetScene() is not None:
-            self._shown.GetScene().RemoveNode(self._shown)
+            remove_with_belongings(self._shown)
         self._shown = None
 
     def _show(self, job: EngineJob) -> None:

@@ -12,19 +12,20 @@ from CardiacCompletionLib.anatomy.vocabulary import Structure, Vocabulary
 from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.region import Region
+from CardiacCompletionLib.mrml.certainty import Certainty, forget_certainty
 from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, labelmap_image, set_reference_grid, text_from_grid
+from CardiacCompletionLib.mrml.scene_nodes import place_beside
 from CardiacCompletionLib.mrml.segmentation_reading import (
     LABELMAP,
     SEEN_ATTRIBUTE,
     ReadHeart,
     origin_of,
     seen_grid,
-    tag_of,
 )
 
 _REFERENCE_ROLE = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
-_INFERRED_OPACITY_3D = 0.55
-_INFERRED_FILL_2D = 0.25
+INFERRED_OPACITY_3D = 0.55
+INFERRED_FILL_2D = 0.25
 
 
 def new_output_beside(node: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLSegmentationNode:
@@ -33,9 +34,7 @@ def new_output_beside(node: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLSeg
     output = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(f"{node.GetName()} completed"))
     output.CreateDefaultDisplayNodes()
     output.SetAndObserveTransformNodeID(node.GetTransformNodeID())
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    parent = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node))
-    hierarchy.SetItemParent(hierarchy.GetItemByDataNode(output), parent)
+    place_beside(node, output)
     return output
 
 
@@ -86,29 +85,14 @@ def write_result(
         grid = result_grid(result, read)
         for key in result.inferred:
             if key not in left_out:
-                add_inferred(output, vocabulary[key], result.heart.regions[key], grid)
+                segment = add_inferred(output, vocabulary[key], result.heart.regions[key], grid)
+                if key in result.confidence:
+                    Certainty(result.confidence[key], *result.samples.interval_ml(key)).write(segment)
         for key, region in result.continued.items():
             add_continued(output, vocabulary[key], region, grid)
         _set_geometry(output, node, grid)
     finally:
         output.EndModify(wasModified)
-
-
-def accept(node: slicer.vtkMRMLSegmentationNode, ID: str) -> None:
-    """Trust an inferred segment from now on; a continuation becomes part of the structure it continues."""
-    segmentation = node.GetSegmentation()
-    segment = segmentation.GetSegment(ID)
-    others = [other for other in segmentation.GetSegmentIDs() if other != ID]
-    continues = [other for other in others if _terms(segmentation.GetSegment(other)) == _terms(segment)]
-    if origin_of(segment) != CONTINUED or not continues:
-        mark_as_trusted(node, ID)
-        return
-    image = slicer.vtkOrientedImageData()
-    node.GetBinaryLabelmapRepresentation(ID, image)
-    logic = slicer.vtkSlicerSegmentationsModuleLogic
-    logic.SetBinaryLabelmapToSegment(image, node, continues[0], logic.MODE_MERGE_MAX)
-    segmentation.RemoveSegment(ID)
-    mark_as_trusted(node, continues[0])
 
 
 def mark_as_trusted(node: slicer.vtkMRMLSegmentationNode, ID: str) -> None:
@@ -119,10 +103,7 @@ def mark_as_trusted(node: slicer.vtkMRMLSegmentationNode, ID: str) -> None:
         display.SetSegmentOpacity3D(ID, 1.0)
         display.SetSegmentOpacity2DFill(ID, 1.0)
     segment.SetTag(ORIGIN_TAG, "trusted")
-
-
-def _terms(segment: slicer.vtkSegment) -> str:
-    return tag_of(segment, slicer.vtkSegment.GetTerminologyEntryTagName()) or segment.GetName()
+    forget_certainty(segment)
 
 
 def _clear_earlier(segmentation: slicer.vtkSegmentation, own: bool, kept: Collection[str]) -> None:
@@ -144,16 +125,18 @@ def _copy_trusted(
         _describe(segmentation.GetSegment(read.segment_ids[key]), vocabulary[key])
 
 
-def add_inferred(output: slicer.vtkMRMLSegmentationNode, structure: Structure, region: Region, grid: VoxelGrid) -> None:
+def add_inferred(
+    output: slicer.vtkMRMLSegmentationNode, structure: Structure, region: Region, grid: VoxelGrid
+) -> slicer.vtkSegment:
     """Add an inferred structure as a segment of its own; ``grid`` is that of the heart the region belongs to."""
-    _add(output, structure, region, grid, structure.name, "inferred")
+    return _add(output, structure, region, grid, structure.name, "inferred")
 
 
 def add_continued(
     output: slicer.vtkMRMLSegmentationNode, structure: Structure, region: Region, grid: VoxelGrid
-) -> None:
+) -> slicer.vtkSegment:
     """Add what a cut structure goes on by as a segment of its own."""
-    _add(output, structure, region, grid, continued_name(structure), CONTINUED)
+    return _add(output, structure, region, grid, continued_name(structure), CONTINUED)
 
 
 def _add(
@@ -163,7 +146,7 @@ def _add(
     grid: VoxelGrid,
     name: str,
     origin: str,
-) -> None:
+) -> slicer.vtkSegment:
     segmentation = output.GetSegmentation()
     segment = slicer.vtkSegment()
     box = grid.boxed(region.start[::-1], region.mask.shape)
@@ -176,8 +159,9 @@ def _add(
     segmentation.AddSegment(segment, ID)
     display = output.GetDisplayNode()
     if display is not None:
-        display.SetSegmentOpacity3D(ID, _INFERRED_OPACITY_3D)
-        display.SetSegmentOpacity2DFill(ID, _INFERRED_FILL_2D)
+        display.SetSegmentOpacity3D(ID, INFERRED_OPACITY_3D)
+        display.SetSegmentOpacity2DFill(ID, INFERRED_FILL_2D)
+    return segment
 
 
 def _describe(segment: slicer.vtkSegment, structure: Structure) -> None:

@@ -12,6 +12,7 @@ from CardiacCompletionLib.errors import CompletionCancelled, CompletionError
 from CardiacCompletionLib.mrml.casting import cast, players
 from CardiacCompletionLib.mrml.engine_process import EngineProcess
 from CardiacCompletionLib.mrml.exchange import Request
+from CardiacCompletionLib.mrml.plausible_hearts import PlausibleHearts, hearts_of_samples
 from CardiacCompletionLib.mrml.result_writing import check_output, new_output_beside, write_result
 from CardiacCompletionLib.mrml.segmentation_reading import read_heart
 from CardiacCompletionLib.mrml.undo import CompletionUndo
@@ -30,6 +31,7 @@ class CompletionOptions:
         left_out: keys of structures that are not wanted in the result.
         cut: trusted keys that are cut off (True) or whole (False); for all others that is found out.
         force: complete even what looks wrong.
+        samples: how many plausible hearts to draw for intervals, confidence and probabilities; 0 for none.
         reference_volume: image that the result refers to; None for the input's own.
     """
 
@@ -41,12 +43,13 @@ class CompletionOptions:
     left_out: Collection[str] = ()
     cut: Mapping[str, bool] = field(default_factory=dict)
     force: bool = False
+    samples: int = 0
     reference_volume: slicer.vtkMRMLVolumeNode | None = None
 
-    def request(self, trusted: Sequence[str], spacing: float | None = None) -> Request:
+    def request(self, trusted: Sequence[str]) -> Request:
         """What to ask the engine for; what is said of structures that are not trusted does not count."""
         cut = {key: cut for key, cut in self.cut.items() if key in trusted}
-        return Request(tuple(trusted), spacing or self.spacing, self.device, self.weights, cut, self.force)
+        return Request(tuple(trusted), self.spacing, self.device, self.weights, cut, self.force, self.samples)
 
 
 class SceneCompletion:
@@ -66,12 +69,14 @@ class SceneCompletion:
         trusted: Sequence[str],
         output: slicer.vtkMRMLSegmentationNode | None,
         options: CompletionOptions,
+        place: slicer.vtkMRMLTransformableNode | None = None,
     ) -> None:
         """Read the input and start.
 
         Args:
             trusted: keys of the structures to rely on.
             output: where to put the result; None for a new segmentation, ``node`` to add to the input.
+            place: the node under whose parent transform the input lies; None for ``node`` itself.
 
         Raises:
             CompletionError: if the input cannot be completed.
@@ -85,7 +90,7 @@ class SceneCompletion:
         if not trusted:
             raise CompletionError("No structure is trusted: choose at least one that is segmented well.")
         roles = cast(node, self._vocabulary.keys, self._vocabulary, options.convention, options.segments)
-        self._read = read_heart(node, players(roles, trusted, self._vocabulary))
+        self._read = read_heart(node, players(roles, trusted, self._vocabulary), place)
         request = options.request(trusted)
         self._job = engine.submit(self._read.heart, request)
         self.output: slicer.vtkMRMLSegmentationNode | None = None
@@ -146,5 +151,8 @@ class SceneCompletion:
         if self._options.reference_volume is not None:
             role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
             output.SetNodeReferenceID(role, self._options.reference_volume.GetID())
+        if result.samples is not None and output.GetScene() is not None:
+            hearts = hearts_of_samples(result.samples, self._read, self._vocabulary, self._options.left_out)
+            PlausibleHearts.attach(output, hearts)
         self.warnings = result.warnings
         self.output = output

@@ -51,7 +51,11 @@ def segments_of(node: slicer.vtkMRMLSegmentationNode) -> list[Segment]:
     return [_described(ID, segmentation.GetSegment(ID)) for ID in segmentation.GetSegmentIDs()]
 
 
-def read_heart(node: slicer.vtkMRMLSegmentationNode, segment_ids: Mapping[str, str]) -> ReadHeart:
+def read_heart(
+    node: slicer.vtkMRMLSegmentationNode,
+    segment_ids: Mapping[str, str],
+    place: slicer.vtkMRMLTransformableNode | None = None,
+) -> ReadHeart:
     """Read the segments that play the named structures; the node is not changed.
 
     The grid is what the scan showed (:func:`seen_grid`) where the segments lie on it, since what is beyond was never
@@ -60,11 +64,12 @@ def read_heart(node: slicer.vtkMRMLSegmentationNode, segment_ids: Mapping[str, s
 
     Args:
         segment_ids: structure key -> segment ID.
+        place: the node whose parent transform counts; None for ``node`` itself.
 
     Raises:
         CompletionError: for a non-linear parent transform, or if a segment is no longer there.
     """
-    to_world = world_from_node(node)
+    to_world = world_from_node(place or node)
     copies = _labelmap_copies(node, segment_ids.values())
     images = {ID: copies.GetSegment(ID).GetRepresentation(LABELMAP) for ID in segment_ids.values()}
     references = [grid for grid in (seen_grid(node), reference_grid(node.GetSegmentation())) if grid is not None]

@@ -15,6 +15,9 @@ from CardiacCompletionLib.mrml.undo import CompletionUndo
 class SequenceCompletion:
     """The completion of a sequence under way; used as :class:`SceneCompletion` is.
 
+    Frames are in no scene and under no transform; where they lie is where the sequence's proxy lies, under its parent
+    transform as it is now. Of plausible hearts each frame keeps the intervals and the confidence.
+
     Attributes:
         output: the new sequence, with the input's index values, once every frame is completed.
         warnings: sentences for the user, with the frame they are about.
@@ -32,13 +35,16 @@ class SequenceCompletion:
         """Check the sequence and start with its first frame.
 
         Raises:
-            CompletionError: if it holds anything but segmentations, or its first frame cannot be completed.
+            CompletionError: if it holds anything but segmentations, lies under a non-linear transform, or its first
+                frame cannot be completed.
         """
         self._engine, self._sequence, self._trusted, self._options = engine, sequence, trusted, options
         self._count = sequence.GetNumberOfDataNodes()
         frames = [sequence.GetNthDataNode(index) for index in range(self._count)]
         if not frames or not all(frame.IsA("vtkMRMLSegmentationNode") for frame in frames):
             raise CompletionError(f"{sequence.GetName()} is not a sequence of segmentations: choose one that is.")
+        self._browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(sequence)
+        self._place = self._browser.GetProxyNode(sequence) if self._browser is not None else None
         self._frame = 0
         self._results: list[slicer.vtkMRMLSegmentationNode] = []
         self.output: slicer.vtkMRMLSequenceNode | None = None
@@ -84,7 +90,7 @@ class SequenceCompletion:
         frame = self._sequence.GetNthDataNode(self._frame)
         output = slicer.vtkMRMLSegmentationNode()
         output.SetName(frame.GetName() or self._sequence.GetName())
-        return SceneCompletion(self._engine, frame, self._trusted, output, self._options)
+        return SceneCompletion(self._engine, frame, self._trusted, output, self._options, self._place)
 
     def _keep(self) -> None:
         self._results.append(self._current.output)
@@ -104,8 +110,10 @@ class SequenceCompletion:
         output.SetIndexType(source.GetIndexType())
         for index, result in enumerate(self._results):
             output.SetDataNodeAtValue(result, source.GetNthIndexValue(index))
-        browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(source)
-        if browser is not None:
-            browser.AddSynchronizedSequenceNode(output)
+        if self._browser is not None and self._browser.GetScene() is scene:
+            self._browser.AddSynchronizedSequenceNode(output)
+            slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(self._browser)
+            if self._place is not None:
+                self._browser.GetProxyNode(output).SetAndObserveTransformNodeID(self._place.GetTransformNodeID())
         self.undo = CompletionUndo(output, created=True)
         self.output = output

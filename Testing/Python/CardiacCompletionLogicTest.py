@@ -11,8 +11,11 @@ import vtk
 from panel import COARSE, VENTRICLES, loadHeart, segmentIdOf, segmentNames, waitUntil
 
 from CardiacCompletion import CardiacCompletionLogic
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
-from CardiacCompletionLib.mrml.segmentation_reading import origin_of
+from CardiacCompletionLib.mrml.certainty import Certainty
+from CardiacCompletionLib.mrml.plausible_hearts import PlausibleHearts
+from CardiacCompletionLib.mrml.segmentation_reading import origin_of, volume_ml
 
 
 class CardiacCompletionLogicTest(unittest.TestCase):
@@ -96,6 +99,53 @@ class CardiacCompletionLogicTest(unittest.TestCase):
         # The browser shows the result through a proxy; nothing else stays behind.
         assert browser.GetProxyNode(whole) is not None
         assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == nodes + 1
+
+    def sequenceOf(self, *hearts: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLSequenceNode:
+        """A sequence with a browser, and so with a proxy in the scene."""
+        sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Beating")
+        for number, heart in enumerate(hearts):
+            sequence.SetDataNodeAtValue(heart, str(number))
+        browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Browser")
+        browser.AddSynchronizedSequenceNode(sequence)
+        slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+        self.browser, self.proxy = browser, browser.GetProxyNode(sequence)
+        return sequence
+
+    def test_a_sequence_under_a_transform_is_completed_where_its_proxy_lies(self) -> None:
+        sequence = self.sequenceOf(self.heart)
+        transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Scaled")
+        matrix = vtk.vtkMatrix4x4()
+        for axis in range(3):
+            matrix.SetElement(axis, axis, 1.2)
+        transform.SetMatrixTransformToParent(matrix)
+        self.proxy.SetAndObserveTransformNodeID(transform.GetID())
+        whole = self.logic.complete(sequence, trusted=VENTRICLES, spacing=COARSE, samples=2)
+        shown = self.browser.GetProxyNode(whole)
+        assert shown.GetTransformNodeID() == transform.GetID()
+        atrium = segmentIdOf(shown, "Left atrium")
+        assert Certainty.of(shown.GetSegmentation().GetSegment(atrium)) is not None
+        self.heart.SetAndObserveTransformNodeID(transform.GetID())
+        alone = self.complete()
+        assert volume_ml(shown, atrium) == volume_ml(alone, segmentIdOf(alone, "Left atrium"))
+        matrix.SetElement(0, 0, -1.2)
+        transform.SetMatrixTransformToParent(matrix)
+        with self.assertRaisesRegex(CompletionError, "Frame 1: This heart looks mirrored"):
+            self.logic.complete(sequence, trusted=(*VENTRICLES, "left_atrium"), spacing=COARSE)
+
+    def test_a_sequence_under_a_bent_transform_is_to_be_hardened(self) -> None:
+        sequence = self.sequenceOf(self.heart)
+        transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode", "Bent")
+        self.proxy.SetAndObserveTransformNodeID(transform.GetID())
+        with self.assertRaisesRegex(CompletionError, "under the non-linear transform Bent: harden it first"):
+            self.logic.complete(sequence, trusted=VENTRICLES, spacing=COARSE)
+
+    def test_plausible_hearts_are_for_the_console_too(self) -> None:
+        whole = self.complete(samples=2)
+        hearts = PlausibleHearts.of(whole)
+        assert hearts.count == 2
+        volume = hearts.probability(load_vocabulary()["left_atrium"])
+        assert slicer.util.arrayFromVolume(volume).max() == 1.0
+        assert PlausibleHearts.of(self.complete()) is None
 
     def test_a_sequence_of_anything_else_is_refused(self) -> None:
         sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Images")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import slicer
+import vtk
 from panel import (
     VENTRICLES,
     choose,
@@ -118,7 +119,7 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         part = result.GetSegmentation().GetSegment(segmentIdOf(result, "Right ventricle (continued)"))
         assert origin_of(part) == "continued"
         rows = [self.ui.resultTable.item(row, 1).text() for row in range(self.ui.resultTable.rowCount)]
-        assert rows.count("inferred beyond the cut") == 1
+        assert rows.count("continued") == 1
         choose(self.widget.structures.useCombo("right_ventricle"), "trust")
         assert list(self.widget._parameterNode.cut) == []
 
@@ -316,6 +317,62 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         assert "Left atrium" not in segmentNames(preview)
         self.ui.previewCheckBox.click()
         assert self.previewNode() is None
+
+    def test_in_another_module_there_is_no_preview_and_the_tables_wait(self) -> None:
+        heart = loadHeart()
+        self.ui.inputSelector.setCurrentNode(heart)
+        self.ui.previewCheckBox.click()
+        trust(self.widget, VENTRICLES)
+        waitUntil(lambda: self.previewNode() is not None)
+        self.widget.exit()
+        assert self.previewNode() is None
+        heart.GetSegmentation().GetSegment(segmentIdOf(heart, "Left atrium")).SetName("Chamber A")
+        settle()
+        combo = self.widget.structures.segmentCombo("left_atrium")
+        assert combo.currentText == "Left atrium"
+        self.widget.enter()
+        assert combo.currentText == "Chamber A"
+        waitUntil(lambda: self.previewNode() is not None)
+
+    def test_a_completion_goes_on_while_the_user_is_in_another_module(self) -> None:
+        self.ui.inputSelector.setCurrentNode(loadHeart())
+        trust(self.widget, VENTRICLES)
+        self.ui.completeButton.click()
+        self.widget.exit()
+        waitUntil(lambda: self.widget.run is None)
+        self.widget.enter()
+        assert "Left atrium" in segmentNames(self.widget._parameterNode.resultSegmentation)
+        assert self.ui.resultTable.rowCount > 3
+
+    def test_a_scene_closed_while_the_user_is_in_another_module_is_forgotten(self) -> None:
+        self.ui.inputSelector.setCurrentNode(loadHeart())
+        trust(self.widget, VENTRICLES)
+        completeByButton(self.widget)
+        self.widget.exit()
+        slicer.mrmlScene.Clear(0)
+        settle()
+        assert self.ui.resultTable.rowCount == 0
+        self.widget.enter()
+        assert "Choose a segmentation" in self.ui.completeButton.toolTip
+
+    def test_the_table_follows_edits_and_transforms(self) -> None:
+        heart = loadHeart()
+        self.ui.inputSelector.setCurrentNode(heart)
+        trust(self.widget, VENTRICLES)
+        result = completeByButton(self.widget)
+        atrium = segmentIdOf(result, "Left atrium")
+        volume = float(self.widget.result.table.text(atrium)[2])
+        cutAbove(result, atrium, share=0.5)
+        settle()
+        edited = float(self.widget.result.table.text(atrium)[2])
+        assert 0.2 * volume < edited < 0.8 * volume
+        transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Twice as high")
+        matrix = vtk.vtkMatrix4x4()
+        matrix.SetElement(2, 2, 2.0)
+        transform.SetMatrixTransformToParent(matrix)
+        result.SetAndObserveTransformNodeID(transform.GetID())
+        self.widget.enter()
+        assert abs(float(self.widget.result.table.text(atrium)[2]) - 2 * edited) <= 0.15
 
     def test_a_completion_replaces_the_preview(self) -> None:
         self.ui.inputSelector.setCurrentNode(loadHeart())

@@ -20,8 +20,9 @@ def openPanel() -> object:
     widget.enter()
     settle()
     widget._parameterNode.spacing = COARSE
-    # Where a test is not about it, the preview would only take the engine's time.
+    # Where a test is not about them, preview and plausible hearts would only take the engine's time.
     widget._parameterNode.preview = False
+    widget._parameterNode.samples = 0
     return widget
 
 

@@ -130,6 +130,14 @@ class SliceView(_View):
     ) -> None:
         super().__init__(slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance(), _SLICE_MANAGERS, size)
         self._renderer.GetActiveCamera().ParallelProjectionOn()
+        # First, so that segments are drawn over volumes, as in Slicer.
+        self._mapper = vtk.vtkImageMapper()
+        self._mapper.SetColorWindow(255)
+        self._mapper.SetColorLevel(127.5)
+        self._actor = vtk.vtkActor2D()
+        self._actor.SetMapper(self._mapper)
+        self._actor.SetVisibility(False)
+        self._renderer.AddViewProp(self._actor)
         self._logic = slicer.vtkMRMLSliceLogic()
         self._logic.SetMRMLApplicationLogic(slicer.app.applicationLogic())
         self._logic.SetMRMLScene(scene)
@@ -140,18 +148,17 @@ class SliceView(_View):
         self.node.SetDimensions(*size, 1)
         self._managers.SetMRMLDisplayableNode(self.node)
 
-        self._mapper = vtk.vtkImageMapper()
-        self._mapper.SetColorWindow(255)
-        self._mapper.SetColorLevel(127.5)
-        self._actor = vtk.vtkActor2D()
-        self._actor.SetMapper(self._mapper)
-        self._actor.SetLayerNumber(0)
-
     def show(self, background: slicer.vtkMRMLVolumeNode) -> None:
         """Draw a volume behind the segmentations."""
         self._logic.GetSliceCompositeNode().SetBackgroundVolumeID(background.GetID())
-        self._mapper.SetInputConnection(self._logic.GetImageDataConnection())
-        self._renderer.AddActor2D(self._actor)
+        self.showLayers()
+
+    def showLayers(self) -> None:
+        """Draw what slice views are told to show: background, foreground and label volumes, if there are any."""
+        layers = self._logic.GetSliceCompositeNode()
+        if layers.GetBackgroundVolumeID() or layers.GetForegroundVolumeID() or layers.GetLabelVolumeID():
+            self._mapper.SetInputConnection(self._logic.GetImageDataConnection())
+            self._actor.SetVisibility(True)
 
     def frame(self, bounds: tuple[float, float, float, float, float, float], margin: float = 1.15) -> None:
         """Centre the slice on RAS bounds (x0, x1, y0, y1, z0, z1 in mm) and show all of them."""

@@ -1,155 +1,244 @@
-"""The pictures of README and tutorial: ``python -m Testing.bench.screenshots [FOLDER]`` clicks through the module.
+"""The pictures of README and tutorial, and one of every scenario: ``python -m Testing.bench.screenshots [FOLDER]``.
 
-Panel by Qt, views by MRML, all of it off screen.
+Clicks through the module as a user does. The tutorial's pictures lie in the folder, those of what can go wrong, and of
+what it looks like then, in ``scenarios`` below it.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
+import types
 from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
+from unittest.mock import patch
 
 from Testing.bench import module_stand_ins
 from Testing.bench.headless_slicer import start
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
-_PANEL = (450, 1000)
-_VIEW = 500
+_SPACING, _FINE = 1.5, 0.3
 
 
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else _ROOT / "Screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
     start()
     module_stand_ins.install()
     module_stand_ins.load(_ROOT / "CardiacCompletion" / "CardiacCompletion.py")
     sys.path.insert(0, str(_ROOT / "Testing" / "Python"))
     import panel
 
-    tour = _Tour(panel, folder)
-    for step in (
-        tour.first_opening,
-        tour.sample_heart,
-        tour.running,
-        tour.result,
-        tour.preview,
-        tour.ventricles_only,
-        tour.unclear,
-    ):
-        step()
-        print(folder / f"{step.__name__}.png")
+    for scenes in (Tutorial(panel, folder), Scenarios(panel, folder / "scenarios")):
+        for step in scenes.steps:
+            step()
+            print(scenes.photograph(step.__name__))
 
 
-class _Tour:
-    """The scenes of the tutorial, in the order in which a new user meets them."""
+class _Scenes:
+    """The panel, and what is done with it again and again."""
 
-    def __init__(self, panel: object, folder: Path) -> None:
+    steps: tuple[Callable[[], None], ...] = ()
+
+    def __init__(self, panel: types.ModuleType, folder: Path) -> None:
+        from Testing.bench.camera import Camera
+
+        folder.mkdir(parents=True, exist_ok=True)
         self._panel = panel
-        self._folder = folder
-        self._widget = panel.openPanel()
-        self._widget._parameterNode.spacing = 1.5
-        self._widget._parameterNode.preview = True
-        self._widget.parent.resize(*_PANEL)
+        self._open()
+        self._camera = Camera(self._widget.parent, folder)
 
-    def first_opening(self) -> None:
-        self._photograph(self.first_opening)
-
-    def sample_heart(self) -> None:
-        self._widget.ui.sampleButton.click()
-        self._panel.waitUntil(lambda: not self._widget.preview.pending)
-        self._photograph(self.sample_heart)
-
-    def running(self) -> None:
-        # Fine enough to be caught at it.
-        self._widget._parameterNode.spacing = 0.3
-        self._widget.ui.completeButton.click()
-        self._panel.waitUntil(lambda: self._widget.ui.progressBar.value >= 30 or self._widget.run is None)
-        assert self._widget.run is not None, self._widget.ui.statusLabel.text
-        self._photograph(self.running)
-        self._widget.ui.completeButton.click()
-        self._widget._parameterNode.spacing = 1.5
-
-    def result(self) -> None:
-        self._panel.completeByButton(self._widget)
-        self._photograph(self.result)
-
-    def preview(self) -> None:
-        self._start_with_own_heart()
-        self._widget._parameterNode.preview = True
-        self._panel.trust(self._widget, self._panel.VENTRICLES)
-        self._panel.waitUntil(lambda: not self._widget.preview.pending)
-        self._photograph(self.preview)
-
-    def ventricles_only(self) -> None:
-        self._panel.completeByButton(self._widget)
-        self._photograph(self.ventricles_only)
-
-    def unclear(self) -> None:
-        heart = self._start_with_own_heart()
-        segmentation = heart.GetSegmentation()
-        segmentation.GetSegment(self._panel.segmentIdOf(heart, "Right ventricle")).SetName("Left ventricle")
+    def photograph(self, name: str) -> Path:
         self._panel.settle()
-        self._photograph(self.unclear)
+        return self._camera.photograph(name)
 
-    def _start_with_own_heart(self) -> object:
-        self._panel.openPanel()
-        self._widget._parameterNode.spacing = 1.5
+    def _open(self) -> None:
+        self._widget = self._panel.openPanel()
+        self._ui = self._widget.ui
+        parameters = self._widget._parameterNode
+        parameters.spacing, parameters.preview, parameters.samples = _SPACING, True, 16
+
+    def _open_own_heart(self) -> object:
+        """A heart in which no completion has written, and nothing trusted in it yet."""
+        self._open()
         heart = self._panel.loadHeart("CT heart")
         heart.CreateClosedSurfaceRepresentation()
-        self._widget.ui.inputSelector.setCurrentNode(heart)
+        self._ui.inputSelector.setCurrentNode(heart)
         return heart
 
-    def _photograph(self, step: Callable[[], None]) -> None:
-        from Testing.bench.mrml_views import write_png
+    def _trust_ventricles(self) -> None:
+        self._panel.trust(self._widget, self._panel.VENTRICLES)
+        self._wait_for_preview()
 
-        self._panel.settle()
-        views = np.vstack([np.hstack(row) for row in self._views()])
-        write_png(np.hstack([grabbed(self._widget.parent, *_PANEL), views]), self._folder / f"{step.__name__}.png")
+    def _wait_for_preview(self) -> None:
+        self._panel.waitUntil(lambda: not self._widget.preview.pending)
 
-    def _views(self) -> list[list[np.ndarray]]:
+    def _complete(self) -> object:
+        return self._panel.completeByButton(self._widget)
+
+    def _start_a_long_completion(self) -> None:
+        # Fine enough to be caught at it.
+        self._widget._parameterNode.spacing = _FINE
+        self._ui.completeButton.click()
+        self._panel.waitUntil(lambda: self._ui.progressBar.value >= 30 or self._widget.run is None)
+        assert self._widget.run is not None, self._ui.statusLabel.text
+
+
+class Tutorial(_Scenes):
+    """The steps of the tutorial, in their order."""
+
+    def __init__(self, panel: types.ModuleType, folder: Path) -> None:
+        super().__init__(panel, folder)
+        self.steps = (
+            self.first_opening,
+            self.sample_heart,
+            self.running,
+            self.result,
+            self.plausible_heart,
+            self.probability,
+            self.preview,
+            self.ventricles_only,
+            self.unclear,
+        )
+
+    def first_opening(self) -> None:
+        """Nothing is clicked yet."""
+
+    def sample_heart(self) -> None:
+        self._ui.sampleButton.click()
+        self._wait_for_preview()
+
+    def running(self) -> None:
+        self._start_a_long_completion()
+
+    def result(self) -> None:
+        self._ui.completeButton.click()
+        self._widget._parameterNode.spacing = _SPACING
+        self._complete()
+
+    def plausible_heart(self) -> None:
+        self._ui.heartsSlider.value = 5
+
+    def probability(self) -> None:
+        self._ui.heartsSlider.value = 0
+        result = self._widget._parameterNode.resultSegmentation
+        self._widget.result.table.select(self._panel.segmentIdOf(result, "Right atrium"))
+        self._ui.probabilityButton.click()
+
+    def preview(self) -> None:
+        self._open_own_heart()
+        self._trust_ventricles()
+
+    def ventricles_only(self) -> None:
+        self._complete()
+
+    def unclear(self) -> None:
+        heart = self._open_own_heart()
+        segment = heart.GetSegmentation().GetSegment(self._panel.segmentIdOf(heart, "Right ventricle"))
+        segment.SetName("Left ventricle")
+
+
+class Scenarios(_Scenes):
+    """What else happens on an ordinary day, and on a bad one."""
+
+    def __init__(self, panel: types.ModuleType, folder: Path) -> None:
+        super().__init__(panel, folder)
+        self.steps = (
+            self.nothing_trusted,
+            self.wrong_structure,
+            self.wrong_structure_corrected,
+            self.no_torch,
+            self.cancelled,
+            self.input_deleted_while_running,
+            self.scene_closed_while_running,
+            self.under_a_transform,
+            self.saved_and_reloaded,
+            self.second_completion_after_editing,
+            self.advanced,
+        )
+
+    def nothing_trusted(self) -> None:
+        self._open_own_heart()
+
+    def wrong_structure(self) -> None:
+        """The ventricles are played by each other's segments, which the engine refuses."""
+        heart = self._open_own_heart()
+        self._ids = [self._panel.segmentIdOf(heart, f"{side} ventricle") for side in ("Left", "Right")]
+        self._cast(*reversed(self._ids))
+        self._panel.trust(self._widget, (*self._panel.VENTRICLES, "left_atrium"))
+        self._ui.completeButton.click()
+        self._panel.waitUntil(lambda: self._widget.run is None)
+
+    def wrong_structure_corrected(self) -> None:
+        self._cast(*self._ids)
+        self._complete()
+
+    def no_torch(self) -> None:
+        self._open_own_heart()
+        self._trust_ventricles()
+        with patch.dict(sys.modules, {"torch": None, "PyTorchUtils": None}):
+            self._ui.completeButton.click()
+
+    def cancelled(self) -> None:
+        self._start_a_long_completion()
+        self._ui.completeButton.click()
+
+    def input_deleted_while_running(self) -> None:
         import slicer
 
-        from Testing.bench.mrml_views import SliceView, ThreeDView
+        self._start_a_long_completion()
+        slicer.mrmlScene.RemoveNode(self._widget._parameterNode.inputSegmentation)
+        self._panel.waitUntil(lambda: self._widget.run is None)
 
-        bounds = _visible_bounds()
-        solid = ThreeDView(slicer.mrmlScene, (_VIEW, _VIEW))
-        solid.frame("A")
-        slices = [SliceView(slicer.mrmlScene, name, (_VIEW, _VIEW)) for name in ("Axial", "Coronal", "Sagittal")]
-        for view in slices:
-            view.frame(bounds)
-        axial, coronal, sagittal = (view.pixels() for view in slices)
-        return [[axial, solid.pixels()], [coronal, sagittal]]
+    def scene_closed_while_running(self) -> None:
+        import slicer
 
+        self._open_own_heart()
+        self._trust_ventricles()
+        self._start_a_long_completion()
+        slicer.mrmlScene.Clear(0)
 
-def _visible_bounds() -> tuple[float, ...]:
-    """RAS bounds in mm of all segmentations that are shown."""
-    import slicer
-    import vtk
+    def under_a_transform(self) -> None:
+        import slicer
+        import vtk
 
-    box = vtk.vtkBoundingBox(-50, 50, -50, 50, -50, 50)
-    nodes = [node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if node.GetDisplayVisibility()]
-    for index, node in enumerate(nodes):
-        bounds = [0.0] * 6
-        node.GetRASBounds(bounds)
-        box.SetBounds(bounds) if index == 0 else box.AddBounds(bounds)
-    bounds = [0.0] * 6
-    box.GetBounds(bounds)
-    return tuple(bounds)
+        heart = self._open_own_heart()
+        turn = vtk.vtkTransform()
+        turn.RotateY(15)
+        transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Turned")
+        transform.SetMatrixTransformToParent(turn.GetMatrix())
+        heart.SetAndObserveTransformNodeID(transform.GetID())
+        self._trust_ventricles()
+        self._complete()
+        self._ui.heartsSlider.value = 2
 
+    def saved_and_reloaded(self) -> None:
+        """With the plausible heart on show that was on show."""
+        import slicer
 
-def grabbed(widget: object, width: int, height: int) -> np.ndarray:
-    """A Qt widget as it would look on the screen: uint8 [height, width, 3]."""
-    import qt
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = str(Path(folder) / "scene.mrb")
+            assert slicer.util.saveScene(bundle, {})
+            slicer.mrmlScene.Clear(0)
+            slicer.util.loadScene(bundle, {"clear": True})
 
-    widget.resize(width, height)
-    widget.show()
-    for _ in range(3):  # sections that open make others move
-        qt.QApplication.processEvents()
-    image = widget.grab().toImage().convertToFormat(qt.QImage.Format_RGB888).scaled(width, height)
-    rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())
-    return rows[:, : 3 * width].reshape(height, width, 3).copy()
+    def second_completion_after_editing(self) -> None:
+        self._open_own_heart()
+        self._trust_ventricles()
+        result = self._complete()
+        atrium = self._panel.segmentIdOf(result, "Right atrium")
+        self._panel.cutAbove(result, atrium, share=0.8)
+        self._panel.settle()
+        self._widget.result.table.select(atrium)
+        self._ui.acceptButton.click()
+        self._complete()
+
+    def advanced(self) -> None:
+        self._open_own_heart()
+        self._ui.advancedCollapsibleButton.collapsed = False
+
+    def _cast(self, left: str, right: str) -> None:
+        self._panel.choose(self._widget.structures.segmentCombo("left_ventricle"), left)
+        self._panel.choose(self._widget.structures.segmentCombo("right_ventricle"), right)
 
 
 if __name__ == "__main__":

@@ -41,12 +41,13 @@ class qMRMLWidget(QtWidgets.QWidget):
 
 
 class ctkCollapsibleButton(QtWidgets.QAbstractButton):
-    """A titled section; a click on the title hides or shows the rest."""
+    """A titled section; a click on the title hides or shows the rest, but nothing that was hidden before."""
 
     contentsCollapsed = Signal(bool)
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
+        self._hiddenWithIt: list[QtWidgets.QWidget] = []
         self.setCheckable(True)
         self.setChecked(True)
         self.setContentsMargins(4, _HEADER, 4, 4)
@@ -63,7 +64,13 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         self.contentsCollapsed.emit(not open_)
 
     def _showContents(self) -> None:
-        for child in self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindChildOption.FindDirectChildrenOnly):
+        if self.isChecked():
+            shown, self._hiddenWithIt = self._hiddenWithIt, []
+        else:
+            children = self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindChildOption.FindDirectChildrenOnly)
+            shown = [child for child in children if not child.isHidden()]
+            self._hiddenWithIt += shown
+        for child in shown:
             child.setVisible(self.isChecked())
 
     def event(self, event: QtCore.QEvent) -> bool:

@@ -157,3 +157,20 @@ def test_trusted_structures_can_be_made_anew(tmp_path: Path, capsys: pytest.Capt
     request = ["complete", str(PARTIAL), "--trusted", TRUSTED, "--output", str(out), "--spacing", "5"]
     assert main([*request, "--resample-trusted"]) == 0
     assert "Left ventricle          inferred" in capsys.readouterr().out
+
+
+def test_what_should_touch_and_does_not_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An aorta far above the heart: no completion can lead a ventricle there."""
+    whole = read_segmentation(resource_path("SampleData", "WholeHeart.seg.nrrd")).whole_heart(VOCABULARY)
+    aorta = whole.regions["aorta"].shifted((whole.shape[0], 0, 0))
+    parts = {"myocardium": whole.regions["myocardium"], "aorta": aorta}
+    apart = Heart(parts, (2 * whole.shape[0], *whole.shape[1:]), whole.ijk_to_ras)
+    file, out, report = (tmp_path / name for name in ("apart.seg.nrrd", "out.seg.nrrd", "report.json"))
+    write_heart(apart, dict.fromkeys(parts, "trusted"), VOCABULARY, file)
+    request = ["complete", str(file), "--trusted", "myocardium,aorta", "--output", str(out), "--report", str(report)]
+    assert main([*request, "--spacing", "5", "--force"]) == 0
+    sentence = "Aorta and Left ventricle should touch and do not"
+    assert sentence in capsys.readouterr().out
+    content = json.loads(report.read_text())
+    assert any(sentence in warning for warning in content["warnings"])
+    assert {"between": ["aorta", "left_ventricle"], "touch": False} in content["contacts"]

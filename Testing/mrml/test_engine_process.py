@@ -7,6 +7,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ import slicer
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.completion.result import CompletionResult
+from CardiacCompletionLib.completion.samples import Samples
+from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.mrml.casting import cast, players
 from CardiacCompletionLib.mrml.engine_process import EngineJob, EngineProcess
@@ -76,7 +79,7 @@ def _assert_same(one: Heart, other: Heart) -> None:
 
 
 def test_a_request_arrives_as_it_was_sent_even_sheared(tmp_path: Path):
-    request = Request(("aorta",), spacing=0.7, device="cpu", weights="/a path/w.safetensors")
+    request = Request(("aorta",), spacing=0.7, device="cpu", weights="/a path/w.safetensors", samples=3)
     write_request(tmp_path, _small_heart(), request)
     heart, received = read_request(tmp_path)
     assert received == request
@@ -103,6 +106,34 @@ def test_a_result_arrives_as_it_was_sent(tmp_path: Path):
     assert (received.cut, received.unlikeness) == (sent.cut, sent.unlikeness)
     assert received.continued["aorta"].start == part.start
     np.testing.assert_array_equal(received.continued["aorta"].mask, part.mask)
+
+
+def test_samples_arrive_as_they_were_drawn(tmp_path: Path):
+    heart = _small_heart()
+    lattice = Lattice(np.array([1.0, 2.0, 1 / 3]), _SHEARED[:3, :3][:, ::-1], heart.shape)
+    drawn = Samples(lattice, (heart.regions, {"aorta": heart.regions["aorta"]}), {"aorta": 0.9, "left_atrium": 0.1})
+    write_result(tmp_path, CompletionResult(heart, (), ("aorta", "left_atrium"), (), {}, samples=drawn))
+    samples = read_result(tmp_path).samples
+    assert samples.count == 2
+    assert samples.confidence == drawn.confidence
+    _assert_same(samples.heart(0), drawn.heart(0))
+    assert samples.hearts[1].keys() == {"aorta"}
+    assert samples.probability["left_atrium"].max() == 0.5
+    assert samples.interval_ml("aorta") == drawn.interval_ml("aorta")
+
+
+def test_a_contact_that_is_missing_arrives_as_a_warning(tmp_path: Path):
+    ball = Region(np.ones((2, 2, 2), dtype=bool), (0, 0, 0))
+    apart = {"right_atrium": ball, "right_ventricle": ball.shifted((5, 0, 0))}
+    sent = CompletionResult(Heart(apart, (9, 9, 9), _SHEARED), ("right_ventricle",), ("right_atrium",), ("Mind.",), {})
+    write_result(tmp_path, sent)
+    said = read_result(tmp_path).warnings
+    assert said[0] == "Mind."
+    assert said[1].startswith("Right atrium and Right ventricle should touch and do not")
+    met = replace(sent, heart=Heart({**apart, "right_atrium": ball.shifted((3, 0, 0))}, (9, 9, 9), _SHEARED))
+    assert met.concerns == ("Mind.",)
+    # What the user has drawn apart is not for the completion to blame.
+    assert replace(sent, trusted=tuple(apart), inferred=()).concerns == ("Mind.",)
 
 
 def test_half_a_message_waits_for_its_other_half(tmp_path: Path):

@@ -18,9 +18,10 @@ from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.geometry.region import Region
+from CardiacCompletionLib.mrml.acceptance import accept
 from CardiacCompletionLib.mrml.casting import cast
 from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, reference_grid
-from CardiacCompletionLib.mrml.result_writing import accept, mark_as_trusted, new_output_beside, write_result
+from CardiacCompletionLib.mrml.result_writing import mark_as_trusted, new_output_beside, write_result
 from CardiacCompletionLib.mrml.segmentation_reading import origin_of, read_heart
 from Testing.mrml.phantoms import SHAPE, linear_transform, partial_heart, segment_id, segmentation_of, voxels_of
 

@@ -90,7 +90,9 @@ def test_the_extensions_index_entry_has_what_the_index_asks_for() -> None:
     assert entry["build_dependencies"] == re.search(r'EXTENSION_DEPENDS "(.*)"', top)[1].split()
     assert entry["scm_url"] == re.search(r'EXTENSION_HOMEPAGE "(.*)"', top)[1]
     assert Path(entry["scm_url"]).name.startswith("Slicer")
+    repository = entry["scm_url"].removeprefix("https://github.com/")
     for name in ("ICONURL", "SCREENSHOTURLS"):
         for url in re.search(rf'EXTENSION_{name} "(.*)"', top)[1].split():
-            path = url.partition("/main/")[2]
+            place, _, path = url.partition(f"/{entry['scm_revision']}/")
+            assert place == f"https://raw.githubusercontent.com/{repository}"
             assert (ROOT / path).is_file(), path
