@@ -14,15 +14,16 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.frame import Reference
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from Training.completion_module import CompletionModule
 from Training.data.examples import CompletionExamples, Jitter
 from Training.data.hearts import PreparedHearts
+from Training.data.unmasked import UnmaskedExamples
 from Training.run_folder import RunFolder
 from Training.settings import Settings
-from Training.starting_point import fill_mean_heart, measure_again, reference_of
+from Training.starting_point import fill_mean_heart, reference_of
+from Training.taken_over import take_over
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, nargs="+", metavar="DIR", help="what `prepare` wrote; one or several")
     parser.add_argument("--fold", type=int, help="of data sets dealt into folds, the one that is not trained on")
     parser.add_argument("--out", required=True, metavar="RUN")
-    parser.add_argument("--init", metavar="RUN", help="an earlier run to start from; its mean shapes are kept")
+    parser.add_argument(
+        "--init", metavar="RUN", help="an earlier run to start from, of the same or fewer structures; mean shapes stay"
+    )
+    parser.add_argument(
+        "--unmasked",
+        action="store_true",
+        help="the ablation of phase 3: what a data set does not label counts as empty",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--nodes", type=int, default=1, help="machines that train together")
@@ -58,6 +66,8 @@ def run(arguments: argparse.Namespace) -> None:
         settings.near,
         complete=settings.task == "complete",
     )
+    if arguments.unmasked:
+        examples = UnmaskedExamples(examples)
     trainer = lightning.Trainer(
         max_steps=settings.total_steps,
         max_epochs=1,
@@ -100,27 +110,19 @@ def starting_point(
     """The reference frame and the network to begin with: an earlier run's, or the aligned mean heart, untrained.
 
     Raises:
-        CompletionError: if the earlier run is of another size, or no heart has all the anchors.
+        CompletionError: if the earlier run does not fit, or no heart has all the anchors.
     """
     network = HeartAutoEncoder(settings.model())
     if folder.has_start():
         reference, mean_heart = folder.read_start()
         network.prior.load_state_dict(mean_heart)
     elif earlier:
-        reference, network = _taken_over(earlier, settings)
-        measure_again(network.prior, hearts, reference)
+        reference, network = take_over(earlier, settings, hearts)
     else:
         reference = reference_of(hearts)
         fill_mean_heart(network.prior, hearts, reference)
     folder.write_start(reference, network.prior.state_dict())
     return reference, network
-
-
-def _taken_over(earlier: RunFolder, settings: Settings) -> tuple[Reference, HeartAutoEncoder]:
-    network, reference, _ = earlier.trained()
-    if network.config != settings.model():
-        raise CompletionError(f"{earlier.path} has a model of another size or vocabulary: start from one of the same.")
-    return reference, network.train()
 
 
 def recipe(
@@ -132,6 +134,7 @@ def recipe(
         "preset": arguments.preset,
         "seed": arguments.seed,
         "fold": arguments.fold,
+        "unmasked": arguments.unmasked,
         "data_sets": hearts.names,
         "hearts": len(hearts.cases),
         "init": earlier.trained()[2] if earlier else None,
