@@ -13,6 +13,7 @@ from CardiacCompletionLib.errors import CompletionError
 COMMANDS = {
     "all": "Training.everything",
     "calibration": "Training.evaluation.calibration",
+    "check": "Training.data.check",
     "cohort": "Training.cohort.command",
     "cohort-fit": "Training.cohort.fit_command",
     "cohort-population": "Training.cohort.population_command",
