@@ -60,7 +60,7 @@ def page(data_set: str, names: Sequence[str], found: Sequence[Findings], failed:
     lines += ["Surface points over slices of the label maps; on the right, signed distances (inside is blue).", ""]
     lines += ["## Structures", "", *size_lines(found)]
     lines += ["", "## Odd", "", "What a data set shows only in part goes under `truncated` in its description.", ""]
-    lines += [*_by_case(names, [findings.faults for findings in found])]
+    lines += _by_case(names, [findings.faults for findings in found])
     lines += ["", "## Labelled in the data set, but not there", ""]
     lines += _by_case(names, [findings.missing for findings in found])
     if failed:

@@ -73,6 +73,12 @@ class PreparedHearts:
         return chosen
 
 
+def keeps_apart(folder: str | Path, fold: int | None) -> bool:
+    """Whether a prepared data set has a test split that the training split does not hold."""
+    splits = {case["split"] for case in read_manifest(Path(folder))["cases"]}
+    return "test" in splits or (fold is not None and f"fold {fold}" in splits)
+
+
 def _belongs(own: str, split: str, fold: int | None) -> bool:
     if split == "all":
         return True
