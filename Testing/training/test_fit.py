@@ -97,25 +97,29 @@ def test_a_run_that_gets_no_better_ends_and_is_done(
     assert RunFolder(run).steps_done() == 30
 
 
+def part_of(prepared: Path, out: Path, names: tuple[str, ...], weight: int) -> Path:
+    """A prepared data set of some of the hearts."""
+    shutil.copytree(prepared, out)
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["cases"] = [case for case in manifest["cases"] if case["samples"].split(".")[0] in names]
+    (out / "manifest.json").write_text(json.dumps({**manifest, "weight": weight}))
+    return out
+
+
 def test_a_poisoned_case_stops_the_run_and_keeps_the_last_good_checkpoint(
-    prepared: Path,
-    unbroken: Path,
-    tmp_path: Path,
-    changed: Callable[..., str],
-    capsys: pytest.CaptureFixture[str],
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data, run = Path(shutil.copytree(prepared, tmp_path / "data")), Path(shutil.copytree(unbroken, tmp_path / "run"))
-    (run / "end.json").unlink()
-    before = RunFolder(run).checkpoint.read_bytes()
-    poisoned = data / "cases" / "heart_000001.safetensors"
-    case = CaseSamples.load(poisoned)
+    """One heart in sixty is poisoned; seed 0 comes to it in the middle of the run."""
+    good = part_of(prepared, tmp_path / "good", ("heart_000000", "heart_000001", "heart_000003"), weight=30)
+    bad = part_of(prepared, tmp_path / "bad", ("heart_000002",), weight=1)
+    case = CaseSamples.load(bad / "cases" / "heart_000002.safetensors")
     case.distances[:] = np.nan
-    case.save(poisoned)
-    words = ["fit", "--preset", changed(steps=80), "--threads", "1", "--data", str(data), "--out", str(run)]
-    assert main(words) == 2
+    case.save(bad / "cases" / "heart_000002.safetensors")
+    run = tmp_path / "run"
+    words = ["fit", "--preset", "tiny", "--threads", "1", "--data", str(good), str(bad)]
+    assert main([*words, "--out", str(run)]) == 2
     said = capsys.readouterr().err
     step, hearts = re.search(r"The loss is not a number at step (\d+), hearts \[([\d, ]+)\]", said).groups()
-    assert 60 <= int(step) < 63
-    assert "1" in hearts.split(", ")
-    assert RunFolder(run).checkpoint.read_bytes() == before
+    assert "2" in hearts.split(", ")
+    assert 10 <= RunFolder(run).steps_done() == int(step) // 10 * 10
     assert all(torch.isfinite(value).all() for value in checkpoint(run)["state_dict"].values())
