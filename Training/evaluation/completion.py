@@ -29,7 +29,7 @@ def measured(arguments: argparse.Namespace) -> str:
     keys = model.network.config.structures
     training = PreparedHearts(arguments.training, "train", keys, arguments.fold)
     tested = PreparedHearts([arguments.data], "test", keys, arguments.fold)
-    others = EquallyValid(arguments.equally_valid) if arguments.equally_valid else None
+    others = EquallyValid(arguments.equally_valid, tested) if arguments.equally_valid else None
     tables, ahead = "", []
     for name in arguments.schemes.split(","):
         trusted = schemes()[name]
