@@ -25,6 +25,7 @@ from Training.run_folder import RunFolder
 from Training.settings import Settings
 from Training.starting_point import fill_mean_heart, reference_of
 from Training.taken_over import take_over
+from Training.upstream import TAKEN, UpstreamStart, start_from_upstream
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init", metavar="RUN", help="an earlier run to start from, of the same or fewer structures; mean shapes stay"
     )
+    parser.add_argument("--upstream", metavar="FILE", help="an upstream VecSetX checkpoint; what fits of it is taken")
     parser.add_argument(
         "--unmasked",
         action="store_true",
@@ -57,7 +59,10 @@ def run(arguments: argparse.Namespace) -> None:
     hearts = PreparedHearts(arguments.data, "train", settings.structures, arguments.fold)
     earlier = RunFolder(Path(arguments.init)) if arguments.init else None
     reference, network = starting_point(hearts, settings, folder, earlier)
-    folder.write_recipe(recipe(arguments, settings, hearts, earlier))
+    upstream = start_from_upstream(network, arguments.upstream) if arguments.upstream else None
+    if upstream:
+        print(upstream.report())
+    folder.write_recipe(recipe(arguments, settings, hearts, earlier, upstream))
     prior = deepcopy(network.prior)
     count = settings.total_steps * settings.batch
     examples = drawn_from(hearts, reference, prior, settings, count, arguments.seed)
@@ -161,7 +166,11 @@ def starting_point(
 
 
 def recipe(
-    arguments: argparse.Namespace, settings: Settings, hearts: PreparedHearts, earlier: RunFolder | None
+    arguments: argparse.Namespace,
+    settings: Settings,
+    hearts: PreparedHearts,
+    earlier: RunFolder | None,
+    upstream: UpstreamStart | None,
 ) -> dict[str, Any]:
     """What made the weights, for the model card; with the recipe of the run they started from."""
     return {
@@ -173,5 +182,6 @@ def recipe(
         "data_sets": hearts.names,
         "hearts": len(hearts.cases),
         "init": earlier.trained()[2] if earlier else None,
+        "upstream": upstream and {"sha256": upstream.sha256, "tensors_taken": upstream.count(TAKEN)},
         "settings": asdict(settings),
     }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
+from Training import settings
 from Training.__main__ import main
 
 Fit = Callable[..., "subprocess.Popen[str]"]
@@ -49,3 +52,18 @@ def unbroken(prepared: Path, fit: Fit, tmp_path_factory: pytest.TempPathFactory)
     process.communicate()
     assert process.returncode == 0
     return out
+
+
+@pytest.fixture
+def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Adds a preset, the tiny one with other settings, and says its name."""
+
+    def add(**values: float) -> str:
+        configs = Path(shutil.copytree(Path(settings.__file__).with_name("configs"), tmp_path / "configs"))
+        presets = yaml.safe_load((configs / "presets.yaml").read_text())
+        presets["changed"] = {**presets["tiny"], **values}
+        (configs / "presets.yaml").write_text(yaml.safe_dump(presets))
+        monkeypatch.setattr(settings, "_CONFIGS", configs)
+        return "changed"
+
+    return add

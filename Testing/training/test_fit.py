@@ -12,12 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.model.weights import load_model
 from Testing.training.conftest import Fit
-from Training import settings
 from Training.__main__ import main
 from Training.data.samples import CaseSamples
 from Training.run_folder import RunFolder
@@ -66,21 +64,6 @@ def test_the_exported_weights_load_and_name_their_recipe(unbroken: Path, tmp_pat
     assert model.card["recipe"]["data_sets"] == ["virtual"]
     assert model.card["recipe"]["steps_done"] == 60
     assert model.network.prior.field.abs().max() > 0.1
-
-
-@pytest.fixture
-def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Adds a preset, the tiny one with other settings, and says its name."""
-
-    def add(**values: float) -> str:
-        configs = Path(shutil.copytree(Path(settings.__file__).with_name("configs"), tmp_path / "configs"))
-        presets = yaml.safe_load((configs / "presets.yaml").read_text())
-        presets["changed"] = {**presets["tiny"], **values}
-        (configs / "presets.yaml").write_text(yaml.safe_dump(presets))
-        monkeypatch.setattr(settings, "_CONFIGS", configs)
-        return "changed"
-
-    return add
 
 
 def test_a_run_that_gets_no_better_ends_and_is_done(

@@ -75,7 +75,7 @@ class PreparedHearts:
 
 def keeps_apart(folder: str | Path, fold: int | None) -> bool:
     """Whether a prepared data set has a test split that the training split does not hold."""
-    splits = {case["split"] for case in read_manifest(Path(folder))["cases"]}
+    splits = {case["split"] for case in read_manifest(folder)["cases"]}
     return "test" in splits or (fold is not None and f"fold {fold}" in splits)
 
 
@@ -87,13 +87,13 @@ def _belongs(own: str, split: str, fold: int | None) -> bool:
     return fold is None or (own == f"fold {fold}") == (split == "test")
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: str | Path) -> dict[str, Any]:
     """What `prepare` wrote about a data set.
 
     Raises:
         CompletionError: if the folder holds none.
     """
     try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CompletionError(f"{folder} holds no prepared data: run `python -m Training prepare` first.") from error
