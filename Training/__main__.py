@@ -14,6 +14,7 @@ COMMANDS = {
     "all": "Training.everything",
     "calibrate": "Training.calibrate",
     "calibration": "Training.evaluation.calibration",
+    "check": "Training.data.check",
     "cohort": "Training.cohort.command",
     "cohort-fit": "Training.cohort.fit_command",
     "cohort-population": "Training.cohort.population_command",

@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _fit(phase: int, arguments: argparse.Namespace, data: Sequence[Path], folder: Path, earlier: Path | None) -> None:
-    if RunFolder(folder).steps_done() >= Settings.read(phase, arguments.preset).total_steps:
+    if RunFolder(folder).is_done(Settings.read(phase, arguments.preset).total_steps):
         print(f"Phase {phase} is done: {folder}")
         return
     words = ["--phase", str(phase), "--preset", arguments.preset, "--seed", str(arguments.seed), "--out", folder]

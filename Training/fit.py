@@ -10,19 +10,22 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.frame import Reference
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
-from Training.completion_module import CompletionModule
+from CardiacCompletionLib.model.prior import MeanHeart
 from Training.data.examples import CompletionExamples, Jitter
 from Training.data.hearts import PreparedHearts
+from Training.data.unmasked import UnmaskedExamples
+from Training.held_out import EXAMPLES, LOSS, WatchedModule, fixed, held_out_hearts, stop_when_no_better
 from Training.run_folder import RunFolder
 from Training.settings import Settings
-from Training.starting_point import fill_mean_heart, measure_again, reference_of
+from Training.starting_point import fill_mean_heart, reference_of
+from Training.taken_over import take_over
+from Training.upstream import TAKEN, UpstreamStart, start_from_upstream
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, nargs="+", metavar="DIR", help="what `prepare` wrote; one or several")
     parser.add_argument("--fold", type=int, help="of data sets dealt into folds, the one that is not trained on")
     parser.add_argument("--out", required=True, metavar="RUN")
-    parser.add_argument("--init", metavar="RUN", help="an earlier run to start from; its mean shapes are kept")
+    parser.add_argument(
+        "--init", metavar="RUN", help="an earlier run to start from, of the same or fewer structures; mean shapes stay"
+    )
+    parser.add_argument("--upstream", metavar="FILE", help="an upstream VecSetX checkpoint; what fits of it is taken")
+    parser.add_argument(
+        "--unmasked",
+        action="store_true",
+        help="the ablation of phase 3: what a data set does not label counts as empty",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--nodes", type=int, default=1, help="machines that train together")
@@ -39,25 +50,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     settings = Settings.read(arguments.phase, arguments.preset)
+    folder = RunFolder(Path(arguments.out))
+    if folder.is_done(settings.total_steps):
+        print(f"{folder.path} is trained.")
+        return
     torch.set_num_threads(arguments.threads)
     lightning.seed_everything(arguments.seed, verbose=False)
     hearts = PreparedHearts(arguments.data, "train", settings.structures, arguments.fold)
-    folder = RunFolder(Path(arguments.out))
     earlier = RunFolder(Path(arguments.init)) if arguments.init else None
     reference, network = starting_point(hearts, settings, folder, earlier)
-    folder.write_recipe(recipe(arguments, settings, hearts, earlier))
-    examples = CompletionExamples(
-        hearts,
-        reference,
-        deepcopy(network.prior),
-        settings.points,
-        settings.queries,
-        settings.total_steps * settings.batch,
-        Jitter(),
-        arguments.seed,
-        settings.near,
-        complete=settings.task == "complete",
-    )
+    upstream = start_from_upstream(network, arguments.upstream) if arguments.upstream else None
+    if upstream:
+        print(upstream.report())
+    folder.write_recipe(recipe(arguments, settings, hearts, earlier, upstream))
+    prior = deepcopy(network.prior)
+    count = settings.total_steps * settings.batch
+    examples = drawn_from(hearts, reference, prior, settings, count, arguments.seed)
+    apart = held_out_hearts(arguments.data, settings.structures, arguments.fold)
+    looks = [] if apart is None else fixed(drawn_from(apart, reference, prior, settings, EXAMPLES, arguments.seed))
     trainer = lightning.Trainer(
         max_steps=settings.total_steps,
         max_epochs=1,
@@ -66,24 +76,64 @@ def run(arguments: argparse.Namespace) -> None:
         gradient_clip_val=1.0,
         logger=TensorBoardLogger(folder.path, name="", version="log"),
         log_every_n_steps=min(50, settings.total_steps),
-        callbacks=[
-            EMAWeightAveraging(decay=settings.averaging),
-            ModelCheckpoint(
-                folder.path,
-                filename=folder.checkpoint.stem,
-                every_n_train_steps=settings.checkpoint_every,
-                enable_version_counter=False,
-            ),
-        ],
+        val_check_interval=min(settings.checkpoint_every, settings.total_steps),
+        num_sanity_val_steps=0,
+        callbacks=callbacks(settings, folder, bool(looks)),
     )
     done = folder.steps_done()
+    first = done * settings.batch
     trainer.fit(
-        CompletionModule(network, settings, reference.scale),
-        DataLoader(examples, settings.batch, sampler=_from(done * settings.batch, len(examples)), num_workers=1),
+        WatchedModule(network, settings, reference.scale),
+        DataLoader(
+            UnmaskedExamples(examples) if arguments.unmasked else examples,
+            settings.batch,
+            sampler=_from(first, count),
+            num_workers=1,
+        ),
+        DataLoader(looks, settings.batch) if looks else None,
         ckpt_path=folder.checkpoint if done else None,
         weights_only=True,
     )
     trainer.save_checkpoint(folder.checkpoint)
+    loss = trainer.callback_metrics.get(LOSS)
+    folder.write_end(None if loss is None else float(loss))
+    if trainer.global_step < settings.total_steps:
+        print(f"No better on held-out hearts for {settings.patience} looks: ended after {trainer.global_step} steps.")
+
+
+def callbacks(settings: Settings, folder: RunFolder, looks: bool) -> list[Callback]:
+    """Averaged weights, checkpoints and, where hearts are kept apart, the end when these get no better.
+
+    A checkpoint follows its look, so that a resumed run remembers it.
+    """
+    written = {} if looks else {"every_n_train_steps": settings.checkpoint_every}
+    checkpoint = ModelCheckpoint(
+        folder.path,
+        filename=folder.checkpoint.stem,
+        save_on_train_epoch_end=False,
+        enable_version_counter=False,
+        **written,
+    )
+    stop = [stop_when_no_better(settings.patience)] if looks else []
+    return [EMAWeightAveraging(decay=settings.averaging), *stop, checkpoint]
+
+
+def drawn_from(
+    hearts: PreparedHearts, reference: Reference, prior: MeanHeart, settings: Settings, count: int, seed: int
+) -> CompletionExamples:
+    """Examples as a phase asks for them."""
+    return CompletionExamples(
+        hearts,
+        reference,
+        prior,
+        settings.points,
+        settings.queries,
+        count,
+        Jitter(),
+        seed,
+        settings.near,
+        complete=settings.task == "complete",
+    )
 
 
 def _from(first: int, count: int) -> range:
@@ -100,15 +150,14 @@ def starting_point(
     """The reference frame and the network to begin with: an earlier run's, or the aligned mean heart, untrained.
 
     Raises:
-        CompletionError: if the earlier run is of another size, or no heart has all the anchors.
+        CompletionError: if the earlier run does not fit, or no heart has all the anchors.
     """
     network = HeartAutoEncoder(settings.model())
-    if folder.has_start():
+    if earlier and not folder.steps_done():
+        reference, network = take_over(earlier, settings, hearts)
+    elif folder.has_start():
         reference, mean_heart = folder.read_start()
         network.prior.load_state_dict(mean_heart)
-    elif earlier:
-        reference, network = _taken_over(earlier, settings)
-        measure_again(network.prior, hearts, reference)
     else:
         reference = reference_of(hearts)
         fill_mean_heart(network.prior, hearts, reference)
@@ -116,15 +165,12 @@ def starting_point(
     return reference, network
 
 
-def _taken_over(earlier: RunFolder, settings: Settings) -> tuple[Reference, HeartAutoEncoder]:
-    network, reference, _ = earlier.trained()
-    if network.config != settings.model():
-        raise CompletionError(f"{earlier.path} has a model of another size or vocabulary: start from one of the same.")
-    return reference, network.train()
-
-
 def recipe(
-    arguments: argparse.Namespace, settings: Settings, hearts: PreparedHearts, earlier: RunFolder | None
+    arguments: argparse.Namespace,
+    settings: Settings,
+    hearts: PreparedHearts,
+    earlier: RunFolder | None,
+    upstream: UpstreamStart | None,
 ) -> dict[str, Any]:
     """What made the weights, for the model card; with the recipe of the run they started from."""
     return {
@@ -132,8 +178,10 @@ def recipe(
         "preset": arguments.preset,
         "seed": arguments.seed,
         "fold": arguments.fold,
+        "unmasked": arguments.unmasked,
         "data_sets": hearts.names,
         "hearts": len(hearts.cases),
         "init": earlier.trained()[2] if earlier else None,
+        "upstream": upstream and {"sha256": upstream.sha256, "tensors_taken": upstream.count(TAKEN)},
         "settings": asdict(settings),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from torch import Tensor
 
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.frame import Reference
+from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
-from Training.settings import Settings
 
 _PREFIX = "network."
 
@@ -35,6 +35,10 @@ class RunFolder:
     @property
     def _recipe(self) -> Path:
         return self.path / "recipe.json"
+
+    @property
+    def _end(self) -> Path:
+        return self.path / "end.json"
 
     def has_start(self) -> bool:
         return self._start.exists()
@@ -59,6 +63,15 @@ class RunFolder:
             return 0
         return torch.load(self.checkpoint, map_location="cpu", weights_only=True)["global_step"]
 
+    def is_done(self, steps: int) -> bool:
+        """Whether the run has taken all its steps, or ended before because it got no better."""
+        return self._end.exists() or self.steps_done() >= steps
+
+    def write_end(self, held_out_mm: float | None) -> None:
+        """Say that the run is over, and with which loss on held-out hearts, if there were any."""
+        end = {"steps": self.steps_done(), "held_out_mm": held_out_mm}
+        self._end.write_text(json.dumps(end, indent=2) + "\n", encoding="utf-8")
+
     def trained(self) -> tuple[HeartAutoEncoder, Reference, dict[str, Any]]:
         """Network with averaged weights, reference and recipe, whether the run is finished or not.
 
@@ -72,7 +85,10 @@ class RunFolder:
             raise CompletionError(
                 f"{self.path} holds no checkpoint yet: run `python -m Training fit` first."
             ) from error
-        network = HeartAutoEncoder(Settings.from_json(recipe["settings"]).model())
+        settings = recipe["settings"]
+        network = HeartAutoEncoder(
+            HeartModelConfig.from_json({f.name: settings[f.name] for f in fields(HeartModelConfig)})
+        )
         state = checkpoint["state_dict"].items()
         network.load_state_dict({k.removeprefix(_PREFIX): v for k, v in state if k.startswith(_PREFIX)})
         recipe["steps_done"] = checkpoint["global_step"]

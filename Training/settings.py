@@ -33,7 +33,8 @@ class Settings:
         given_share: weight of given structures against hidden ones.
         overlap: weight of the overlap of hidden structures, in mm for a whole Dice.
         averaging: decay of the exponential moving average of the weights.
-        checkpoint_every: steps between checkpoints; a kill loses at most so many.
+        checkpoint_every: steps between checkpoints, and between looks at held-out hearts; a kill loses at most so many.
+        patience: looks in a row without a better loss after which the run ends; a run of fewer looks never does.
         precision: Lightning's name of it, e.g. ``bf16-mixed``.
         compile: whether the network goes through torch.compile.
     """
@@ -59,6 +60,7 @@ class Settings:
     overlap: float
     averaging: float
     checkpoint_every: int
+    patience: int
     precision: str
     compile: bool
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.expectation import PLACE_NUMBERS, Expectation, place_numbers
-from CardiacCompletionLib.geometry.frame import Reference, fit_frame
+from CardiacCompletionLib.geometry.frame import Reference, TypicalPlace, fit_frame
 from CardiacCompletionLib.geometry.reference import measure_reference
 from CardiacCompletionLib.geometry.shape_grid import BAND, NODES, sparse_nodes
 from CardiacCompletionLib.model.prior import MeanHeart
 from Training.data.hearts import PreparedHearts
 
+# Frame units squared: no place is known better than that.
+_LEAST_VARIANCE = 1e-4
+
 
 def reference_of(hearts: PreparedHearts) -> Reference:
-    """The mean place and spread of every structure, over the hearts that have all anchors.
+    """The mean place and spread of every structure; the frame comes from the hearts that have all anchors.
 
     Raises:
         CompletionError: if there is no such heart.
@@ -27,7 +32,27 @@ def reference_of(hearts: PreparedHearts) -> Reference:
     complete = [heart for heart in moments if anchors <= heart.keys()]
     if not complete:
         raise CompletionError("No training heart has all of the chambers and the myocardium, which fix the frame.")
-    return measure_reference(complete, anchors)
+    return with_new_places(measure_reference(complete, anchors), hearts)
+
+
+def with_new_places(reference: Reference, hearts: PreparedHearts) -> Reference:
+    """The reference, and places of structures it lacks, measured in the frames that it gives; the others stay."""
+    vocabulary, places = load_vocabulary(), dict(reference.places)
+    moments = [hearts.moments(index) for index in range(len(hearts.cases))]
+    for key in hearts.structures:
+        having = [(heart[key], fit_frame(heart, reference)) for heart in moments if key in heart]
+        if key in places or not having:
+            continue
+        centroids = np.array([frame.from_ras(moment.centroid) for moment, frame in having])
+        spreads = np.array([moment.spread / frame.scale for moment, frame in having])
+        places[key] = TypicalPlace(
+            centroid=tuple(centroids.mean(axis=0).tolist()),
+            spread=tuple(map(tuple, spreads.mean(axis=0).tolist())),
+            centroid_variance=float(centroids.var(axis=0).sum()) + _LEAST_VARIANCE,
+            spread_variance=float(spreads.var(axis=0).sum()) + _LEAST_VARIANCE,
+            anchor=vocabulary[key].anchor,
+        )
+    return Reference(places, reference.scale)
 
 
 def fill_mean_heart(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> None:
@@ -37,15 +62,20 @@ def fill_mean_heart(prior: MeanHeart, hearts: PreparedHearts, reference: Referen
         CompletionError: if none of these hearts shows some structure in full.
     """
     _check_all_shown(hearts)
+    fill_shapes(prior, hearts, range(len(hearts.structures)))
+    _measure_expectation(prior, hearts, reference)
+
+
+def fill_shapes(prior: MeanHeart, hearts: PreparedHearts, structures: Iterable[int]) -> None:
+    """Mean and principal shapes of some columns of the class axis, hearts weighted by data set."""
     weights = np.array(hearts.weights)
-    for structure in range(len(hearts.structures)):
+    for structure in structures:
         having = [index for index, case in enumerate(hearts.cases) if case.whole[structure]]
         if having:
             shapes = np.stack([hearts.cases[index].shapes[structure] for index in having]).astype(np.float32)
             field, modes = _principal_shapes(shapes, weights[having], prior.shapes.shape[1])
             prior.field[structure] = torch.from_numpy(field)
             prior.shapes[structure] = torch.from_numpy(modes)
-    _measure_expectation(prior, hearts, reference)
 
 
 def measure_again(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> None:

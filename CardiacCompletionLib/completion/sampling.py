@@ -7,7 +7,7 @@ resampling of small grids. Shapes are not drawn: a sum of signed distance fields
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch

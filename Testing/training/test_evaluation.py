@@ -12,7 +12,7 @@ from CardiacCompletionLib.geometry.region import Region
 from Testing.geometry.phantoms import ball, grid, voxelised
 from Training.baselines.mean_heart import heart_fields
 from Training.baselines.shape_model import BAND, PosteriorShapeModel
-from Training.evaluation.command import within
+from Training.evaluation.comparison import within
 from Training.evaluation.metrics import dice, heart_surface, on_grid_of, surface_distances
 from Training.evaluation.truncation import up_to_the_end
 

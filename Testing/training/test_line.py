@@ -1,12 +1,9 @@
-"""The training line at its smallest: label maps, samples, a fit that survives a kill, weights that load."""
+"""From label maps to training examples, at their smallest."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,71 +13,16 @@ import torch
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.prior import MeanHeart
-from CardiacCompletionLib.model.weights import load_model
 from Training.__main__ import main
 from Training.data.description import DataSetDescription
 from Training.data.examples import CompletionExamples, Jitter
 from Training.data.field_of_view import cut_surface
 from Training.data.hearts import PreparedHearts
 from Training.data.samples import CaseSamples
-from Training.run_folder import RunFolder
 from Training.schemes import draw_trusted, schemes
 from Training.starting_point import fill_mean_heart, reference_of
 
 KEYS = load_vocabulary().keys[:10]
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four virtual hearts at 3 mm, prepared."""
-    folder = tmp_path_factory.mktemp("line")
-    assert main(["cohort", "--count", "4", "--spacing", "3", "--out", str(folder / "hearts"), "--workers", "1"]) == 0
-    description = folder / "virtual.yaml"
-    description.write_text("name: virtual\nfolder: hearts\npattern: 'heart_*.nii.gz'\ntest_fraction: 0.25\n")
-    assert main(["prepare", str(description), "--out", str(folder / "prepared"), "--workers", "1"]) == 0
-    return folder / "prepared"
-
-
-def fit(prepared: Path, out: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "Training", "fit", "--preset", "tiny", "--threads", "1"]
-    return subprocess.Popen(
-        [*command, "--data", str(prepared), "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-
-
-@pytest.fixture(scope="module")
-def unbroken(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("unbroken")
-    assert fit(prepared, out).wait() == 0
-    return out
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    return torch.load(RunFolder(run).checkpoint, weights_only=True)["state_dict"]
-
-
-def test_a_killed_run_goes_on_to_the_same_weights(prepared: Path, unbroken: Path, tmp_path: Path) -> None:
-    RunFolder(tmp_path).write_start(*RunFolder(unbroken).read_start())
-    process = fit(prepared, tmp_path)
-    while not RunFolder(tmp_path).checkpoint.exists():
-        assert process.poll() is None
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
-    assert 0 < RunFolder(tmp_path).steps_done() < 60
-    assert fit(prepared, tmp_path).wait() == 0
-    for name, value in weights(unbroken).items():
-        assert torch.equal(weights(tmp_path)[name], value), name
-
-
-def test_the_exported_weights_load_and_name_their_recipe(unbroken: Path, tmp_path: Path) -> None:
-    out = tmp_path / "w.safetensors"
-    assert main(["export", str(unbroken), "--out", str(out)]) == 0
-    model = load_model(out)
-    assert model.network.config.structures == KEYS
-    assert model.card["recipe"]["data_sets"] == ["virtual"]
-    assert model.card["recipe"]["steps_done"] == 60
-    assert model.network.prior.field.abs().max() > 0.1
 
 
 def test_preparing_again_changes_nothing(prepared: Path) -> None:

@@ -18,7 +18,7 @@ class DataSetDescription:
     Attributes:
         name: how reports call it.
         folder: where its label maps lie; relative to the description file.
-        pattern: which files are cases, e.g. ``*.nii.gz``.
+        patterns: which files are cases, e.g. ``*.nii.gz``; one pattern or several.
         labels: label value -> structure key.
         labelled: keys it labels in every case; any other structure is unknown there, not absent.
         truncated: keys that its cases show only in part, a stub of the aorta for one: where such a structure ends
@@ -31,7 +31,7 @@ class DataSetDescription:
 
     name: str
     folder: Path
-    pattern: str
+    patterns: tuple[str, ...]
     labels: dict[int, str]
     labelled: tuple[str, ...]
     truncated: tuple[str, ...]
@@ -62,10 +62,11 @@ class DataSetDescription:
             labels = vocabulary.convention(content.get("convention", "cardiac10"))
         labelled = tuple(vocabulary[key].key for key in content.get("labelled", dict.fromkeys(labels.values())))
         pattern = content.get("pattern", "*.nii.gz")
+        patterns = (pattern,) if isinstance(pattern, str) else tuple(pattern)
         truncated = tuple(vocabulary[key].key for key in content.get("truncated", ()))
         weight, test_fraction = float(content.get("weight", 1.0)), float(content.get("test_fraction", 0.1))
         folds, patients = int(content.get("folds", 0)), dict(content.get("patients", {}))
-        return cls(name, folder, pattern, labels, labelled, truncated, weight, test_fraction, folds, patients)
+        return cls(name, folder, patterns, labels, labelled, truncated, weight, test_fraction, folds, patients)
 
     def cases(self) -> list[Path]:
         """Its files in name order.
@@ -73,9 +74,9 @@ class DataSetDescription:
         Raises:
             CompletionError: if there is none.
         """
-        found = sorted(self.folder.glob(self.pattern))
+        found = sorted({path for pattern in self.patterns for path in self.folder.glob(pattern)})
         if not found:
-            raise CompletionError(f"{self.name}: no file {self.pattern} in {self.folder}.")
+            raise CompletionError(f"{self.name}: no file {' or '.join(self.patterns)} in {self.folder}.")
         return found
 
     @property

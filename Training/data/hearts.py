@@ -21,7 +21,7 @@ class PreparedHearts:
 
     Args:
         folders: what ``python -m Training prepare`` wrote, one folder a data set.
-        split: ``train`` or ``test``.
+        split: ``train``, ``test`` or ``all``.
         fold: of data sets that are dealt into folds, the one that is the test split; without it, all hearts are both.
         structures: keys of the class axis; a data set knows those of them that it labels.
 
@@ -40,7 +40,7 @@ class PreparedHearts:
         self.weights: list[float] = []
         self._labels: list[dict[int, str]] = []
         for number, folder in enumerate(map(Path, folders)):
-            manifest = _manifest(folder)
+            manifest = read_manifest(folder)
             chosen = [case for case in manifest["cases"] if _belongs(case["split"], split, fold)]
             if not chosen:
                 raise CompletionError(f"{folder} holds no {split} case.")
@@ -73,14 +73,27 @@ class PreparedHearts:
         return chosen
 
 
+def keeps_apart(folder: str | Path, fold: int | None) -> bool:
+    """Whether a prepared data set has a test split that the training split does not hold."""
+    splits = {case["split"] for case in read_manifest(folder)["cases"]}
+    return "test" in splits or (fold is not None and f"fold {fold}" in splits)
+
+
 def _belongs(own: str, split: str, fold: int | None) -> bool:
+    if split == "all":
+        return True
     if not own.startswith("fold"):
         return own == split
     return fold is None or (own == f"fold {fold}") == (split == "test")
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: str | Path) -> dict[str, Any]:
+    """What `prepare` wrote about a data set.
+
+    Raises:
+        CompletionError: if the folder holds none.
+    """
     try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CompletionError(f"{folder} holds no prepared data: run `python -m Training prepare` first.") from error

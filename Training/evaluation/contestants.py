@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
 
 import torch
 
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.anatomy.heart import Heart
-from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.geometry.expectation import Places
 from CardiacCompletionLib.geometry.frame import fit_frame, moments_of
 from CardiacCompletionLib.geometry.shape_grid import node_positions
@@ -18,6 +19,35 @@ from Training.baselines.mean_heart import mean_fields
 from Training.baselines.shape_model import PosteriorShapeModel
 from Training.baselines.stiff_mean_heart import blank_network, stiff_model
 from Training.data.hearts import PreparedHearts
+
+
+@dataclass(frozen=True)
+class Question:
+    """What contestants are asked.
+
+    Attributes:
+        heart: the whole heart; nothing but its trusted structures may be looked at.
+        source: the label map it was read from.
+        trusted: keys of what is given.
+        spacing: mm at which surfaces are resolved.
+    """
+
+    heart: Heart
+    source: Path
+    trusted: tuple[str, ...]
+    spacing: float
+
+    def put_to(self, completer: HeartCompleter) -> Heart:
+        """The whole heart as an engine sees it."""
+        return completer.complete(self.heart, self.trusted, self.spacing).heart
+
+
+class Contestant(Protocol):
+    """Whoever answers: with one whole heart, or with several, which count the same."""
+
+    name: str
+
+    def answers(self, question: Question) -> Iterable[Heart]: ...
 
 
 class AlignedMeanHeart:
@@ -40,8 +70,8 @@ class AlignedMeanHeart:
         prior.field.copy_(torch.from_numpy(fields).reshape(prior.field.shape))
         self._completer = HeartCompleter(stiff, "cpu")
 
-    def complete(self, heart: Heart, trusted: Sequence[str], spacing: float) -> CompletionResult:
-        return self._completer.complete(heart, trusted, spacing)
+    def answers(self, question: Question) -> list[Heart]:
+        return [question.put_to(self._completer)]
 
 
 class ShapeModel:
@@ -56,12 +86,13 @@ class ShapeModel:
         nodes = node_positions()
         self._shapes = PosteriorShapeModel.fit(training, trusted, model.reference, places, nodes, count, workers=1)
 
-    def complete(self, heart: Heart, trusted: Sequence[str], spacing: float) -> CompletionResult:
+    def answers(self, question: Question) -> list[Heart]:
+        heart, trusted = question.heart, question.trusted
         moments = {key: moments_of(heart.regions[key], heart.ijk_to_ras) for key in trusted}
         fields = self._shapes.posterior_mean(heart, trusted, fit_frame(moments, self._model.reference))
         prior = self._model.network.prior
         prior.field.copy_(torch.from_numpy(fields).reshape(prior.field.shape))
-        return HeartCompleter(self._model, "cpu").complete(heart, trusted, spacing)
+        return [question.put_to(HeartCompleter(self._model, "cpu"))]
 
 
 class Untrained:
@@ -72,20 +103,18 @@ class Untrained:
     def __init__(self, model: TrainedModel) -> None:
         self._completer = HeartCompleter(replace(model, network=blank_network(model)), "cpu")
 
-    def complete(self, heart: Heart, trusted: Sequence[str], spacing: float) -> CompletionResult:
-        return self._completer.complete(heart, trusted, spacing)
+    def answers(self, question: Question) -> list[Heart]:
+        return [question.put_to(self._completer)]
 
 
 class Trained:
-    """The model as it ships."""
+    """A trained model, under a name where there are several."""
 
     name = "model"
 
-    def __init__(self, model: TrainedModel) -> None:
+    def __init__(self, model: TrainedModel, name: str = name) -> None:
+        self.name = name
         self._completer = HeartCompleter(model, "cpu")
 
-    def complete(self, heart: Heart, trusted: Sequence[str], spacing: float) -> CompletionResult:
-        return self._completer.complete(heart, trusted, spacing)
-
-
-Contestant = AlignedMeanHeart | ShapeModel | Untrained | Trained
+    def answers(self, question: Question) -> list[Heart]:
+        return [question.put_to(self._completer)]

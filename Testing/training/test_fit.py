@@ -1,0 +1,108 @@
+"""A fit survives a kill, ends when it gets no better, and stops at what is not a number."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
+from CardiacCompletionLib.model.weights import load_model
+from Testing.training.conftest import Fit
+from Training.__main__ import main
+from Training.data.samples import CaseSamples
+from Training.run_folder import RunFolder
+
+KEYS = load_vocabulary().keys[:10]
+
+
+def checkpoint(run: Path) -> dict:
+    return torch.load(RunFolder(run).checkpoint, weights_only=True)
+
+
+def killed_after_a_checkpoint(prepared: Path, out: Path, fit: Fit) -> int:
+    """Steps that the killed run had done at its last checkpoint."""
+    process = fit(prepared, out)
+    while not RunFolder(out).checkpoint.exists():
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    return RunFolder(out).steps_done()
+
+
+def test_a_killed_run_goes_on_to_the_same_weights_and_looks(
+    prepared: Path, unbroken: Path, fit: Fit, tmp_path: Path
+) -> None:
+    RunFolder(tmp_path).write_start(*RunFolder(unbroken).read_start())
+    assert 0 < killed_after_a_checkpoint(prepared, tmp_path, fit) < 60
+    process = fit(prepared, tmp_path)
+    process.communicate()
+    assert process.returncode == 0
+    expected, found = checkpoint(unbroken), checkpoint(tmp_path)
+    for name, value in expected["state_dict"].items():
+        assert torch.equal(found["state_dict"][name], value), name
+    looks = [
+        next(state for name, state in c["callbacks"].items() if "EarlyStopping" in name) for c in (expected, found)
+    ]
+    assert looks[0] == looks[1]
+    assert json.loads((tmp_path / "end.json").read_text()) == json.loads((unbroken / "end.json").read_text())
+
+
+def test_the_exported_weights_load_and_name_their_recipe(unbroken: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w.safetensors"
+    assert main(["export", str(unbroken), "--out", str(out)]) == 0
+    model = load_model(out)
+    assert model.network.config.structures == KEYS
+    assert model.card["recipe"]["data_sets"] == ["virtual"]
+    assert model.card["recipe"]["steps_done"] == 60
+    assert model.network.prior.field.abs().max() > 0.1
+
+
+def test_a_run_that_gets_no_better_ends_and_is_done(
+    prepared: Path, tmp_path: Path, changed: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With steps of no size the held-out loss never changes: the second look without a better one is the last."""
+    preset, run = changed(learning_rate=0.0, patience=2), tmp_path / "run"
+    words = ["fit", "--preset", preset, "--threads", "1", "--data", str(prepared), "--out", str(run)]
+    assert main(words) == 0
+    assert RunFolder(run).steps_done() == 30
+    assert "ended after 30 steps" in capsys.readouterr().out
+    assert main(words) == 0
+    assert "is trained" in capsys.readouterr().out
+    assert RunFolder(run).steps_done() == 30
+
+
+def part_of(prepared: Path, out: Path, names: tuple[str, ...], weight: int) -> Path:
+    """A prepared data set of some of the hearts."""
+    shutil.copytree(prepared, out)
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["cases"] = [case for case in manifest["cases"] if case["samples"].split(".")[0] in names]
+    (out / "manifest.json").write_text(json.dumps({**manifest, "weight": weight}))
+    return out
+
+
+def test_a_poisoned_case_stops_the_run_and_keeps_the_last_good_checkpoint(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One heart in sixty is poisoned; seed 0 comes to it in the middle of the run."""
+    good = part_of(prepared, tmp_path / "good", ("heart_000000", "heart_000001", "heart_000003"), weight=30)
+    bad = part_of(prepared, tmp_path / "bad", ("heart_000002",), weight=1)
+    case = CaseSamples.load(bad / "cases" / "heart_000002.safetensors")
+    case.distances[:] = np.nan
+    case.save(bad / "cases" / "heart_000002.safetensors")
+    run = tmp_path / "run"
+    words = ["fit", "--preset", "tiny", "--threads", "1", "--data", str(good), str(bad)]
+    assert main([*words, "--out", str(run)]) == 2
+    said = capsys.readouterr().err
+    step, hearts = re.search(r"The loss is not a number at step (\d+), hearts \[([\d, ]+)\]", said).groups()
+    assert "2" in hearts.split(", ")
+    assert 10 <= RunFolder(run).steps_done() == int(step) // 10 * 10
+    assert all(torch.isfinite(value).all() for value in checkpoint(run)["state_dict"].values())

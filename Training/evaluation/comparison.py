@@ -1,0 +1,115 @@
+"""Completions against the truth: scores of every contestant and structure, and a table of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
+from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.geometry.region import Region
+from CardiacCompletionLib.geometry.surface import extract_surface
+from Training.data.hearts import PreparedHearts
+from Training.evaluation.contestants import Contestant, Question
+from Training.evaluation.metrics import dice, heart_surface, on_grid_of, surface_distances
+from Training.evaluation.truncation import up_to_the_end
+
+# Contestant, structure -> of every heart: Dice, ASSD mm, HD95 mm, volume error %.
+Scores = dict[tuple[str, str], list[tuple[float, float, float, float]]]
+
+
+def usable(tested: PreparedHearts, trusted: Sequence[str], count: int) -> list[int]:
+    """Which of the first ``count`` hearts have all of the trusted structures."""
+    columns = [tested.structures.index(key) for key in trusted]
+    return [index for index in range(min(count, len(tested.cases))) if tested.cases[index].present[columns].all()]
+
+
+def compare(
+    contestants: Sequence[Contestant],
+    tested: PreparedHearts,
+    chosen: Sequence[int],
+    trusted: tuple[str, ...],
+    spacing: float,
+    name: str,
+) -> Scores:
+    """Scores of every contestant on the chosen hearts.
+
+    Args:
+        trusted: what is given; of a structure that a contestant does not know it says nothing.
+        spacing: mm at which surfaces are resolved.
+        name: of the trusted structures, for the progress bar.
+    """
+    scores: Scores = defaultdict(list)
+    for index in tqdm(chosen, desc=name, unit="heart"):
+        case, heart = tested.cases[index], tested.heart(index)
+        partly = [key for key, there in zip(tested.structures, case.present & ~case.whole, strict=True) if there]
+        question = Question(heart, tested.sources[index], trusted, spacing)
+        try:
+            for contestant in contestants:
+                for completed in contestant.answers(question):
+                    measure(contestant.name, completed, heart, trusted, partly, scores)
+        except CompletionError as error:
+            print(f"left out: {error}")
+    return scores
+
+
+def measure(
+    name: str, completion: Heart, heart: Heart, trusted: Sequence[str], partly: Sequence[str], scores: Scores
+) -> None:
+    """Score every structure that was hidden and is known.
+
+    What a completion says beyond the heart's own image, or beyond the end of a structure that is shown only ``partly``,
+    was never labelled and does not count for or against it.
+    """
+    completed = within(on_grid_of(completion, heart))
+    for key in heart.regions:
+        if key in trusted:
+            continue
+        found, true = completed.regions.get(key), heart.regions[key]
+        if found is not None and key in partly:
+            found = up_to_the_end(found, heart, key)
+        volume_error = ((int(found.mask.sum()) if found else 0) / int(true.mask.sum()) - 1) * 100
+        distances = (np.nan, np.nan)
+        if found is not None:
+            surface = extract_surface(found, heart.shape, heart.ijk_to_ras)
+            distances = surface_distances(surface, heart_surface(heart, key))
+        scores[name, key].append((dice(found, true), *distances, volume_error))
+
+
+def within(heart: Heart) -> Heart:
+    """The heart without what lies beyond its grid."""
+    kept = {key: Region.of_mask(region.cropped(np.zeros(3, int), heart.shape)) for key, region in heart.regions.items()}
+    regions = {key: region for key, region in kept.items() if region is not None}
+    return Heart(regions, heart.shape, heart.ijk_to_ras)
+
+
+def mean_dice(scores: Scores, contestant: str, key: str) -> float:
+    """Over all hearts; NaN where the contestant was not asked."""
+    values = scores.get((contestant, key))
+    return float(np.mean([row[0] for row in values])) if values else float("nan")
+
+
+def as_table(
+    name: str, trusted: Sequence[str], structures: Sequence[str], contestants: Sequence[str], s: Scores
+) -> str:
+    """Markdown: per structure and contestant, means of Dice, ASSD, HD95 and absolute volume error."""
+    vocabulary = load_vocabulary()
+    lines = [f"\n## {name}: trusted {', '.join(vocabulary[key].name for key in trusted)}\n"]
+    lines.append("| structure | hearts | " + " | ".join(f"{c}: Dice, ASSD, HD95, vol" for c in contestants) + " |")
+    lines.append("|---|---|" + "---|" * len(contestants))
+    for key in structures:
+        if (contestants[0], key) not in s:
+            continue
+        cells = [_cell(np.array(s[contestant, key])) for contestant in contestants]
+        lines.append(f"| {vocabulary[key].name} | {len(s[contestants[0], key])} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(values: np.ndarray) -> str:
+    measured = values[np.isfinite(values[:, 1])]
+    assd, hd95 = measured[:, 1:3].mean(axis=0) if len(measured) else (np.nan, np.nan)
+    return f"{values[:, 0].mean():.3f}, {assd:.1f} mm, {hd95:.1f} mm, {np.abs(values[:, 3]).mean():.0f} %"

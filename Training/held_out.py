@@ -1,0 +1,43 @@
+"""Looks at hearts that are kept apart, now and then, and the end of a run that gets no better on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightning.pytorch.callbacks import EarlyStopping
+from torch import Tensor
+
+from Training.completion_module import CompletionModule
+from Training.data.examples import CompletionExamples
+from Training.data.hearts import PreparedHearts, keeps_apart
+
+EXAMPLES = 64
+LOSS = "held_out_mm"
+_LEAST_GAIN = 1e-3  # mm; less is rounding
+
+
+class WatchedModule(CompletionModule):
+    """Says its loss on held-out examples, with averaged weights."""
+
+    def validation_step(self, batch: dict[str, Tensor], _index: int) -> None:
+        loss, _ = self._losses(batch)
+        self.log(LOSS, loss, prog_bar=True, batch_size=len(batch["heart"]), sync_dist=True)
+
+
+def held_out_hearts(
+    folders: Sequence[str | Path], structures: tuple[str, ...], fold: int | None
+) -> PreparedHearts | None:
+    """The test split of those data sets that keep one apart from this training; None where none does."""
+    apart = [folder for folder in folders if keeps_apart(folder, fold)]
+    return PreparedHearts(apart, "test", structures, fold) if apart else None
+
+
+def fixed(examples: CompletionExamples) -> list[dict[str, Tensor]]:
+    """The first examples, drawn once, so that every look asks the same."""
+    return [examples[index] for index in range(EXAMPLES)]
+
+
+def stop_when_no_better(patience: int) -> EarlyStopping:
+    """Ends a run after so many looks in a row without a better loss; what is not a number ends it at once."""
+    return EarlyStopping(LOSS, min_delta=_LEAST_GAIN, patience=patience, mode="min")
