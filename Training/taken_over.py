@@ -17,6 +17,8 @@ from Training.starting_point import fill_shapes, measure_again, with_new_places
 
 # Parameters and buffers whose first axis is the class axis. The joint distribution of numbers is measured anew.
 _BY_STRUCTURE = ("latents", "missing", "structure_embed", "prior.field", "prior.shapes")
+# Its columns are the class axis, three times over (model/surroundings).
+_SURROUNDINGS = "surroundings_embed.mlp.weight"
 _MEASURED = ("prior.number_mean", "prior.number_covariance", "prior.anchors")
 
 
@@ -53,4 +55,7 @@ def _grown(known: dict[str, Tensor], fresh: dict[str, Tensor], rows: Tensor) -> 
     state = {**known, **{name: fresh[name] for name in _MEASURED}}
     for name in _BY_STRUCTURE:
         state[name] = fresh[name].index_copy(0, rows, known[name])
-    return state
+    # How far a new structure is says nothing yet.
+    columns = torch.zeros_like(fresh[_SURROUNDINGS]).unflatten(1, (-1, len(fresh["latents"])))
+    columns[:, :, rows] = known[_SURROUNDINGS].unflatten(1, (-1, len(rows)))
+    return {**state, _SURROUNDINGS: columns.flatten(1)}
