@@ -68,7 +68,7 @@ class PlausibleHearts:
         if not hearts:
             return None
         scene = result.GetScene()
-        name = scene.GenerateUniqueName(f"{result.GetName()}: plausible hearts")
+        name = scene.GenerateUniqueName(f"{result.GetName()} plausible hearts")
         sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
         sequence.SetIndexName("heart")
         sequence.SetIndexUnit("")
@@ -152,7 +152,7 @@ class PlausibleHearts:
         for image, segment in zip(images, segments, strict=True):
             total += mask_on_grid(image, segment.GetLabelValue(), grid)
         scene = self._result.GetScene()
-        name = scene.GenerateUniqueName(f"{self._result.GetName()}: {structure.name}, probability")
+        name = scene.GenerateUniqueName(f"{self._result.GetName()} {structure.name} probability")
         volume = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
         volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(grid.ijk_to_space))
         slicer.util.updateVolumeFromArray(volume, total / self.count)

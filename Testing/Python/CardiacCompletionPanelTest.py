@@ -340,6 +340,7 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         self.ui.completeButton.click()
         self.widget.exit()
         waitUntil(lambda: self.widget.run is None)
+        assert self.ui.resultTable.rowCount == 0
         self.widget.enter()
         assert "Left atrium" in segmentNames(self.widget._parameterNode.resultSegmentation)
         assert self.ui.resultTable.rowCount > 3
