@@ -97,13 +97,13 @@ class PlausibleHearts:
         if found is None:
             return []
         found.show(0)
-        sequence, browser, proxy = found._sequence, found._browser, found._proxy
+        sequence = found._sequence
         hearts = [sequence.GetNthDataNode(index) for index in range(found.count)]
         roles = [sequence.GetNthNodeReferenceRole(index) for index in range(sequence.GetNumberOfNodeReferenceRoles())]
         made = [sequence.GetNodeReference(role) for role in roles if role.startswith(_PROBABILITY_ROLE)]
         volumes = [volume for volume in made if volume is not None]
         result.SetNodeReferenceID(_ROLE, None)
-        for node in (browser, proxy, *volumes, sequence):
+        for node in (*volumes, sequence, found._browser):
             remove_with_belongings(node)
         return hearts
 
