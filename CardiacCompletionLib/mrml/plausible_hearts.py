@@ -32,8 +32,9 @@ def hearts_of_samples(
     nodes = []
     for heart in samples.hearts:
         node = slicer.vtkMRMLSegmentationNode()
-        for key in heart.keys() - set(left_out):
-            add_inferred(node, vocabulary[key], heart[key], grid)
+        for key, region in heart.items():
+            if key not in left_out:
+                add_inferred(node, vocabulary[key], region, grid)
         nodes.append(node)
     return nodes
 
@@ -67,6 +68,7 @@ class PlausibleHearts:
         cls.detach(result)
         if not hearts:
             return None
+        result.CreateDefaultDisplayNodes()
         scene = result.GetScene()
         name = scene.GenerateUniqueName(f"{result.GetName()} plausible hearts")
         sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
@@ -118,6 +120,8 @@ class PlausibleHearts:
 
     def show(self, number: int) -> None:
         """Show one of the hearts, counted from 1, in place of what the result infers; 0 for the result itself."""
+        if not number and not self.shown:
+            return
         if number:
             self._browser.SetSelectedItemNumber(number - 1)
             slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(self._browser)
