@@ -309,7 +309,8 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
                 self.onFinished,
             )
         except CompletionError as error:
-            self.showStatus(str(error), isError=True)
+            self.showProblem(str(error))
+            self.updatePreview()
             return
         self.onProgress(0.0, _("Starting"))
         self.ui.progressBar.visible = True
@@ -323,7 +324,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.run = None
         self.ui.progressBar.visible = False
         if completion.error is not None:
-            self.showStatus(completion.error, isError=True)
+            self.showProblem(completion.error)
         else:
             self.showResult(completion)
         self.updatePanel()
@@ -356,6 +357,11 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self._parameterNode.inputSegmentation.SetDisplayVisibility(True)
         self.showStatus(_("The completion was taken back."))
         self.updatePanel()
+
+    def showProblem(self, sentence: str) -> None:
+        """Say why there is no result; the preview comes back."""
+        self.showStatus(sentence, isError=True)
+        self._previewed = None
 
     def showStatus(self, text: str, isError: bool = False) -> None:
         self.ui.statusLabel.text = text

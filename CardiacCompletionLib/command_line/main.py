@@ -136,7 +136,7 @@ def _print_table(result: CompletionResult, vocabulary: Vocabulary) -> None:
             low, high = result.samples.interval_ml(key)
             note += f"  90 % between {low:.1f} and {high:.1f}, overlap of about {result.confidence[key]:.2f} to expect"
         print(f"{vocabulary[key].name:<24}{result.origins[key]:<10}{volume:>8.1f}{note}")
-    for sentence in result.concerns:
+    for sentence in result.concerns():
         print(sentence)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -76,12 +76,19 @@ class CompletionResult:
 
         return Topology.of(self.whole.regions, load_vocabulary())
 
-    @property
-    def concerns(self) -> tuple[str, ...]:
-        """The warnings, and a sentence for every contact that the completion should have made and did not."""
+    def concerns(self, left_out: Collection[str] = ()) -> tuple[str, ...]:
+        """The warnings, and a sentence for every contact that the completion should have made and did not.
+
+        Args:
+            left_out: keys of structures that nobody wants to hear of.
+        """
         names = load_vocabulary()
         made = {*self.inferred, *self.continued}
-        apart = [pair for pair, touch in self.topology.contacts.items() if not touch and not made.isdisjoint(pair)]
+        apart = [
+            pair
+            for pair, touch in self.topology.contacts.items()
+            if not touch and not made.isdisjoint(pair) and not set(left_out) & set(pair)
+        ]
         return (
             *self.warnings,
             *(
@@ -126,7 +133,7 @@ class CompletionResult:
             ],
             "contacts": [{"between": list(pair), "touch": touch} for pair, touch in topology.contacts.items()],
             "unlikeness": None if self.unlikeness is None else round(self.unlikeness, 3),
-            "warnings": list(self.concerns),
+            "warnings": list(self.concerns()),
             "timings_s": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
         }
 

@@ -78,7 +78,7 @@ class _Engine:
             force=request.force,
             samples=request.samples,
         )
-        write_result(folder, result)
+        write_result(folder, result, request.left_out)
         append_message(folder, done=True)
 
 

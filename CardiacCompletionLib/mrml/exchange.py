@@ -7,7 +7,7 @@ since a heart under a linear transform may be sheared, which image formats canno
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -29,7 +29,10 @@ _LISTS = ("trusted", "inferred", "cut")
 
 @dataclass(frozen=True)
 class Request:
-    """What the engine is asked for; the fields are those of ``HeartCompleter``."""
+    """What the engine is asked for; the fields are those of ``HeartCompleter``.
+
+    Of structures that are left out no warning tells; they are inferred all the same.
+    """
 
     trusted: tuple[str, ...]
     spacing: float = 1.0
@@ -38,6 +41,7 @@ class Request:
     cut: Mapping[str, bool] = field(default_factory=dict)
     force: bool = False
     samples: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 def write_request(folder: Path, heart: Heart, request: Request) -> None:
@@ -46,13 +50,13 @@ def write_request(folder: Path, heart: Heart, request: Request) -> None:
 
 def read_request(folder: Path) -> tuple[Heart, Request]:
     heart, content = _read_heart(folder / _REQUEST)
-    return heart, Request(**{**content, "trusted": tuple(content["trusted"])})
+    return heart, Request(**{**content, **{name: tuple(content[name]) for name in ("trusted", "left_out")}})
 
 
-def write_result(folder: Path, result: CompletionResult) -> None:
+def write_result(folder: Path, result: CompletionResult, left_out: Collection[str] = ()) -> None:
     """Write a result; its warnings become all that the user should know, which Slicer cannot find out by itself."""
     content = {name: list(getattr(result, name)) for name in _LISTS}
-    told = {"warnings": list(result.concerns), "timings": result.timings, "unlikeness": result.unlikeness}
+    told = {"warnings": list(result.concerns(left_out)), "timings": result.timings, "unlikeness": result.unlikeness}
     _write_heart(folder / _CONTINUED, Heart(result.continued, result.heart.shape, result.heart.ijk_to_ras), {})
     _write_heart(folder / _RESULT, result.heart, {**content, **told})
     if result.samples is not None:

@@ -32,8 +32,9 @@ def hearts_of_samples(
     nodes = []
     for heart in samples.hearts:
         node = slicer.vtkMRMLSegmentationNode()
-        for key in heart.keys() - set(left_out):
-            add_inferred(node, vocabulary[key], heart[key], grid)
+        for key, region in heart.items():
+            if key not in left_out:
+                add_inferred(node, vocabulary[key], region, grid)
         nodes.append(node)
     return nodes
 
@@ -67,8 +68,9 @@ class PlausibleHearts:
         cls.detach(result)
         if not hearts:
             return None
+        result.CreateDefaultDisplayNodes()
         scene = result.GetScene()
-        name = scene.GenerateUniqueName(f"{result.GetName()}: plausible hearts")
+        name = scene.GenerateUniqueName(f"{result.GetName()} plausible hearts")
         sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
         sequence.SetIndexName("heart")
         sequence.SetIndexUnit("")
@@ -97,13 +99,13 @@ class PlausibleHearts:
         if found is None:
             return []
         found.show(0)
-        sequence, browser, proxy = found._sequence, found._browser, found._proxy
+        sequence = found._sequence
         hearts = [sequence.GetNthDataNode(index) for index in range(found.count)]
         roles = [sequence.GetNthNodeReferenceRole(index) for index in range(sequence.GetNumberOfNodeReferenceRoles())]
         made = [sequence.GetNodeReference(role) for role in roles if role.startswith(_PROBABILITY_ROLE)]
         volumes = [volume for volume in made if volume is not None]
         result.SetNodeReferenceID(_ROLE, None)
-        for node in (browser, proxy, *volumes, sequence):
+        for node in (*volumes, sequence, found._browser):
             remove_with_belongings(node)
         return hearts
 
@@ -118,6 +120,8 @@ class PlausibleHearts:
 
     def show(self, number: int) -> None:
         """Show one of the hearts, counted from 1, in place of what the result infers; 0 for the result itself."""
+        if not number and not self.shown:
+            return
         if number:
             self._browser.SetSelectedItemNumber(number - 1)
             slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(self._browser)
@@ -152,7 +156,7 @@ class PlausibleHearts:
         for image, segment in zip(images, segments, strict=True):
             total += mask_on_grid(image, segment.GetLabelValue(), grid)
         scene = self._result.GetScene()
-        name = scene.GenerateUniqueName(f"{self._result.GetName()}: {structure.name}, probability")
+        name = scene.GenerateUniqueName(f"{self._result.GetName()} {structure.name} probability")
         volume = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
         volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(grid.ijk_to_space))
         slicer.util.updateVolumeFromArray(volume, total / self.count)

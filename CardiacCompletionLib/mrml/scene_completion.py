@@ -49,7 +49,16 @@ class CompletionOptions:
     def request(self, trusted: Sequence[str]) -> Request:
         """What to ask the engine for; what is said of structures that are not trusted does not count."""
         cut = {key: cut for key, cut in self.cut.items() if key in trusted}
-        return Request(tuple(trusted), self.spacing, self.device, self.weights, cut, self.force, self.samples)
+        return Request(
+            tuple(trusted),
+            self.spacing,
+            self.device,
+            self.weights,
+            cut,
+            self.force,
+            self.samples,
+            tuple(self.left_out),
+        )
 
 
 class SceneCompletion:

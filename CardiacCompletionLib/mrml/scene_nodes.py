@@ -13,14 +13,18 @@ def place_beside(node: slicer.vtkMRMLNode, other: slicer.vtkMRMLNode) -> None:
 
 
 def remove_with_belongings(node: slicer.vtkMRMLNode) -> None:
-    """Take a node, its display nodes and its storage nodes out of the scene."""
+    """Take a node out of the scene, with its display and storage nodes; a sequence with the proxy that shows it."""
     scene = node.GetScene()
     belongings = []
+    if node.IsA("vtkMRMLSequenceNode"):
+        browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(node)
+        belongings.append(browser.GetProxyNode(node) if browser is not None else None)
     if node.IsA("vtkMRMLStorableNode"):
         belongings += [node.GetNthStorageNode(index) for index in range(node.GetNumberOfStorageNodes())]
     if node.IsA("vtkMRMLDisplayableNode"):
         belongings += [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
+    # The sequence before its proxy, which its browser would make anew.
     scene.RemoveNode(node)
     for belonging in belongings:
         if belonging is not None and belonging.GetScene() is scene:
-            scene.RemoveNode(belonging)
+            remove_with_belongings(belonging)

@@ -132,6 +132,15 @@ class CardiacCompletionLogicTest(unittest.TestCase):
         with self.assertRaisesRegex(CompletionError, "Frame 1: This heart looks mirrored"):
             self.logic.complete(sequence, trusted=(*VENTRICLES, "left_atrium"), spacing=COARSE)
 
+    def test_a_completed_sequence_is_taken_back_in_one_step(self) -> None:
+        sequence = self.sequenceOf(self.heart)
+        before = slicer.mrmlScene.GetNumberOfNodes()
+        run = self.logic.complete(sequence, trusted=VENTRICLES, spacing=COARSE, waitForCompletion=False)
+        waitUntil(lambda: run.completion.finished)
+        assert self.browser.IsSynchronizedSequenceNode(run.completion.output)
+        run.completion.undo.restore()
+        assert slicer.mrmlScene.GetNumberOfNodes() == before
+
     def test_a_sequence_under_a_bent_transform_is_to_be_hardened(self) -> None:
         sequence = self.sequenceOf(self.heart)
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode", "Bent")

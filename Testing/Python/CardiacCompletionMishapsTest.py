@@ -123,16 +123,30 @@ class CardiacCompletionMishapsTest(unittest.TestCase):
             assert question.call_count == 2
         assert installed == [(False, ">=2.1")]
 
-    def test_a_torch_that_cannot_be_loaded_is_explained(self) -> None:
+    def completeWithTorch(self, code: str) -> str:
+        """Press Complete Heart where torch is this code; what the panel says then."""
         with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "torch.py").write_text("raise ImportError('no kernel image')", encoding="utf-8")
+            Path(folder, "torch.py").write_text(code, encoding="utf-8")
             self.widget.logic.engine.stop()
             environment = {**slicer.util.startupEnvironment(), "PYTHONPATH": folder}
             with patch.object(slicer.util, "startupEnvironment", return_value=environment):
                 self.startCompletion()
                 waitUntil(lambda: self.widget.run is None)
             self.widget.logic.engine.stop()
-        assert "PyTorch cannot be used (no kernel image)" in self.ui.statusLabel.text
+        return self.ui.statusLabel.text
+
+    def test_a_torch_that_cannot_be_loaded_is_explained(self) -> None:
+        said = self.completeWithTorch("raise ImportError('a library is missing')")
+        assert "PyTorch cannot be used (a library is missing)" in said
+
+    def test_a_torch_that_is_built_for_another_graphics_card_is_explained(self) -> None:
+        """It can be imported, and fails with the first tensor."""
+        said = self.completeWithTorch(
+            "class cuda:\n    is_available = staticmethod(lambda: True)\n"
+            "def set_num_threads(count): pass\n"
+            "def ones(count, device): raise RuntimeError(f'no kernel image for {device}')\n"
+        )
+        assert "PyTorch cannot be used (no kernel image for cuda)" in said
 
     def test_nothing_trusted_leaves_the_button_disabled_with_the_reason(self) -> None:
         assert not self.ui.completeButton.enabled

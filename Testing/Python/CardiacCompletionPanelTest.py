@@ -340,6 +340,7 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         self.ui.completeButton.click()
         self.widget.exit()
         waitUntil(lambda: self.widget.run is None)
+        assert self.ui.resultTable.rowCount == 0
         self.widget.enter()
         assert "Left atrium" in segmentNames(self.widget._parameterNode.resultSegmentation)
         assert self.ui.resultTable.rowCount > 3
@@ -383,6 +384,18 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         settle()
         assert self.previewNode() is None
         assert not self.widget.preview.pending
+
+    def test_after_a_cancelled_completion_the_preview_comes_back(self) -> None:
+        self.ui.inputSelector.setCurrentNode(loadHeart())
+        self.ui.previewCheckBox.click()
+        trust(self.widget, VENTRICLES)
+        waitUntil(lambda: self.previewNode() is not None)
+        self.ui.completeButton.click()
+        assert self.previewNode() is None
+        self.ui.completeButton.click()
+        assert "cancelled" in self.ui.statusLabel.text
+        waitUntil(lambda: self.previewNode() is not None)
+        assert "cancelled" in self.ui.statusLabel.text
 
     def test_a_completion_does_not_wait_for_a_preview_that_is_no_longer_wanted(self) -> None:
         self.ui.inputSelector.setCurrentNode(loadHeart())

@@ -11,7 +11,7 @@ import vtk
 
 from Testing.bench.mrml_views import SliceView, ThreeDView, write_png
 
-PANEL = (500, 1060)
+PANEL = (520, 1060)
 _VIEW = 530
 
 

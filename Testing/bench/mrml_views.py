@@ -91,6 +91,8 @@ class ThreeDView(_View):
     def __init__(self, scene: slicer.vtkMRMLScene, size: tuple[int, int] = (600, 600), name: str = "1") -> None:
         super().__init__(slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance(), _THREE_D_MANAGERS, size)
         self._renderer.SetUseDepthPeeling(True)
+        # Noise in the background would make up half of a picture's file.
+        self._renderer.SetDitherGradient(False)
         self._renderer.SetUseFXAA(True)
         self._logic = slicer.vtkMRMLViewLogic()
         self._logic.SetMRMLApplicationLogic(slicer.app.applicationLogic())
@@ -184,5 +186,6 @@ def write_png(pixels: np.ndarray, path: str | os.PathLike[str]) -> None:
     vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, channels)[:] = pixels[::-1]
     writer = vtk.vtkPNGWriter()
     writer.SetFileName(str(path))
+    writer.SetCompressionLevel(9)
     writer.SetInputData(image)
     writer.Write()

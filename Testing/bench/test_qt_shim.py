@@ -92,6 +92,21 @@ def test_a_connection_to_nowhere_in_a_ui_file_raises(tmp_path):
         _load(tmp_path, '<widget class="QLabel" name="label"/>', connection)
 
 
+def test_a_section_that_opens_shows_nothing_that_was_hidden_before():
+    section = ctk.ctkCollapsibleButton()
+    layout = qt.QVBoxLayout(section)
+    shown, hidden = qt.QLabel("shown"), qt.QLabel("hidden")
+    for label in (shown, hidden):
+        layout.addWidget(label)
+    section.show()
+    hidden.visible = False
+    section.collapsed = True
+    assert shown.isHidden()
+    section.collapsed = False
+    assert not shown.isHidden()
+    assert hidden.isHidden()
+
+
 def test_a_node_selector_follows_the_scene_but_chooses_nothing_by_itself(scene):
     selector = slicer.qMRMLNodeComboBox()
     selector.nodeTypes = ["vtkMRMLSegmentationNode"]

@@ -79,7 +79,9 @@ def _assert_same(one: Heart, other: Heart) -> None:
 
 
 def test_a_request_arrives_as_it_was_sent_even_sheared(tmp_path: Path):
-    request = Request(("aorta",), spacing=0.7, device="cpu", weights="/a path/w.safetensors", samples=3)
+    request = Request(
+        ("aorta",), spacing=0.7, device="cpu", weights="/a path/w.safetensors", samples=3, left_out=("aorta",)
+    )
     write_request(tmp_path, _small_heart(), request)
     heart, received = read_request(tmp_path)
     assert received == request
@@ -130,10 +132,12 @@ def test_a_contact_that_is_missing_arrives_as_a_warning(tmp_path: Path):
     said = read_result(tmp_path).warnings
     assert said[0] == "Mind."
     assert said[1].startswith("Right atrium and Right ventricle should touch and do not")
+    write_result(tmp_path, sent, left_out=["right_atrium"])
+    assert read_result(tmp_path).warnings == ("Mind.",)
     met = replace(sent, heart=Heart({**apart, "right_atrium": ball.shifted((3, 0, 0))}, (9, 9, 9), _SHEARED))
-    assert met.concerns == ("Mind.",)
+    assert met.concerns() == ("Mind.",)
     # What the user has drawn apart is not for the completion to blame.
-    assert replace(sent, trusted=tuple(apart), inferred=()).concerns == ("Mind.",)
+    assert replace(sent, trusted=tuple(apart), inferred=()).concerns() == ("Mind.",)
 
 
 def test_half_a_message_waits_for_its_other_half(tmp_path: Path):

@@ -108,6 +108,22 @@ def test_hearts_leave_nothing_behind(scene):
     assert output.GetDisplayNode().GetSegmentVisibility(segment_id(output, "Right atrium"))
 
 
+def test_what_the_user_has_hidden_stays_hidden(scene):
+    output, _read, _samples, _centres = _completed(None)
+    identifier = segment_id(output, "Right atrium")
+    output.GetDisplayNode().SetSegmentVisibility(identifier, False)
+    PlausibleHearts.detach(output)
+    assert not output.GetDisplayNode().GetSegmentVisibility(identifier)
+
+
+def test_hearts_of_a_result_that_was_never_shown_can_be_shown(scene):
+    node = segmentation_of(partial_heart())
+    read = read_heart(node, {key: segment_id(node, key) for key in TRUSTED})
+    output = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Bare")
+    PlausibleHearts.attach(output, hearts_of_samples(_drawn(read.heart, CENTRES), read, VOCABULARY)).show(1)
+    assert _proxy().GetDisplayVisibility()
+
+
 def test_a_structure_left_out_is_in_no_heart(scene):
     output, read, samples, _centres = _completed(None)
     PlausibleHearts.attach(output, hearts_of_samples(samples, read, VOCABULARY, left_out=["right_atrium"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 
 import pytest
 
@@ -13,6 +14,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 GAP = "..."
 
 
+@cache
 def sentences() -> list[str]:
     """Every text in the code but docstrings, with a gap where a value comes."""
     files = [path for room in ("CardiacCompletion", "CardiacCompletionLib") for path in (ROOT / room).rglob("*.py")]
