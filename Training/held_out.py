@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from torch import Tensor
 
+from CardiacCompletionLib.errors import CompletionError
 from Training.completion_module import CompletionModule
 from Training.data.examples import CompletionExamples
 from Training.data.hearts import PreparedHearts, keeps_apart
@@ -22,6 +24,11 @@ class WatchedModule(CompletionModule):
 
     def validation_step(self, batch: dict[str, Tensor], _index: int) -> None:
         loss, _ = self._losses(batch)
+        if not torch.isfinite(loss):
+            raise CompletionError(
+                f"The loss on held-out hearts is not a number, among {batch['heart'].tolist()}: look at these cases; "
+                "the last good checkpoint is kept."
+            )
         self.log(LOSS, loss, prog_bar=True, batch_size=len(batch["heart"]), sync_dist=True)
 
 
@@ -39,5 +46,5 @@ def fixed(examples: CompletionExamples) -> list[dict[str, Tensor]]:
 
 
 def stop_when_no_better(patience: int) -> EarlyStopping:
-    """Ends a run after so many looks in a row without a better loss; what is not a number ends it at once."""
+    """Ends a run after so many looks in a row without a better loss."""
     return EarlyStopping(LOSS, min_delta=_LEAST_GAIN, patience=patience, mode="min")

@@ -76,7 +76,7 @@ class RunFolder:
         """Network with averaged weights, reference and recipe, whether the run is finished or not.
 
         Raises:
-            CompletionError: if there is no checkpoint.
+            CompletionError: if there is no checkpoint, or one of another version of the network.
         """
         try:
             recipe = json.loads(self._recipe.read_text(encoding="utf-8"))
@@ -89,7 +89,10 @@ class RunFolder:
         network = HeartAutoEncoder(
             HeartModelConfig.from_json({f.name: settings[f.name] for f in fields(HeartModelConfig)})
         )
-        state = checkpoint["state_dict"].items()
-        network.load_state_dict({k.removeprefix(_PREFIX): v for k, v in state if k.startswith(_PREFIX)})
+        state = {k.removeprefix(_PREFIX): v for k, v in checkpoint["state_dict"].items() if k.startswith(_PREFIX)}
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            raise CompletionError(f"{self.path} was trained by another version: train it again.") from error
         recipe["steps_done"] = checkpoint["global_step"]
         return network.eval(), self.read_start()[0], recipe

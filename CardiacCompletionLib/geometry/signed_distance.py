@@ -7,7 +7,7 @@ from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
 from CardiacCompletionLib.geometry.region import Region
-from CardiacCompletionLib.geometry.surface import Surface, extract_surface, smooth_occupancy
+from CardiacCompletionLib.geometry.surface import Surface, extract_surface
 
 _FEW = 1500
 _FAR = 15.0
@@ -33,8 +33,8 @@ class SignedDistance:
         few = self.surface.resampled(_FEW) if len(self.surface.points) > 2 * _FEW else self.surface
         self._sparse_tree = cKDTree(few.points, leafsize=32, balanced_tree=False)
         self._reach = float(np.linalg.norm(np.asarray(ijk_to_ras)[:3, :3], axis=0).max())
-        mask, start = region.padded(3, shape)
-        self._occupancy = smooth_occupancy(mask)
+        mask, start = region.padded(1, shape)
+        self._occupancy = mask.astype(np.float32)
         self._to_kji = np.linalg.inv(ijk_to_ras)[[2, 1, 0]]
         self._start = np.array(start)
 
@@ -59,4 +59,4 @@ class SignedDistance:
     def inside(self, ras: np.ndarray) -> np.ndarray:
         """Whether RAS mm points [N, 3] lie in the structure: bool [N]."""
         kji = ras @ self._to_kji[:, :3].T + self._to_kji[:, 3] - self._start
-        return map_coordinates(self._occupancy, kji.T, order=1, mode="nearest") > 0
+        return map_coordinates(self._occupancy, kji.T, order=1, mode="nearest") > 0.5

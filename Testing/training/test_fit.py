@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
+from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.weights import load_model
 from Testing.training.conftest import Fit
 from Training.__main__ import main
@@ -80,6 +81,22 @@ def test_a_run_that_gets_no_better_ends_and_is_done(
     assert RunFolder(run).steps_done() == 30
 
 
+def test_a_run_of_another_version_is_not_taken_for_one_of_this(unbroken: Path, tmp_path: Path) -> None:
+    run = RunFolder(Path(shutil.copytree(unbroken, tmp_path / "run")))
+    content = checkpoint(run.path)
+    content["state_dict"]["network.of_old.weight"] = content["state_dict"].pop("network.missing")
+    torch.save(content, run.checkpoint)
+    with pytest.raises(CompletionError, match="another version"):
+        run.trained()
+
+
+def poison(data: Path, name: str) -> None:
+    """All of a case's distances are not numbers."""
+    case = CaseSamples.load(data / "cases" / f"{name}.safetensors")
+    case.distances[:] = np.nan
+    case.save(data / "cases" / f"{name}.safetensors")
+
+
 def part_of(prepared: Path, out: Path, names: tuple[str, ...], weight: int) -> Path:
     """A prepared data set of some of the hearts."""
     shutil.copytree(prepared, out)
@@ -95,9 +112,7 @@ def test_a_poisoned_case_stops_the_run_and_keeps_the_last_good_checkpoint(
     """One heart in sixty is poisoned; seed 0 comes to it in the middle of the run."""
     good = part_of(prepared, tmp_path / "good", ("heart_000000", "heart_000001", "heart_000003"), weight=30)
     bad = part_of(prepared, tmp_path / "bad", ("heart_000002",), weight=1)
-    case = CaseSamples.load(bad / "cases" / "heart_000002.safetensors")
-    case.distances[:] = np.nan
-    case.save(bad / "cases" / "heart_000002.safetensors")
+    poison(bad, "heart_000002")
     run = tmp_path / "run"
     words = ["fit", "--preset", "tiny", "--threads", "1", "--data", str(good), str(bad)]
     assert main([*words, "--out", str(run)]) == 2
@@ -106,3 +121,14 @@ def test_a_poisoned_case_stops_the_run_and_keeps_the_last_good_checkpoint(
     assert "2" in hearts.split(", ")
     assert 10 <= RunFolder(run).steps_done() == int(step) // 10 * 10
     assert all(torch.isfinite(value).all() for value in checkpoint(run)["state_dict"].values())
+
+
+def test_a_poisoned_held_out_case_stops_the_run(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = Path(shutil.copytree(prepared, tmp_path / "data"))
+    poison(data, "heart_000003")
+    words = ["fit", "--preset", "tiny", "--threads", "1", "--data", str(data), "--out", str(tmp_path / "run")]
+    assert main(words) == 2
+    assert "held-out hearts is not a number, among [0, 0]" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "end.json").exists()

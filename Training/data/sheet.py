@@ -29,7 +29,7 @@ def draw_sheet(cases: Sequence[tuple[str, Heart, CaseSamples]], keys: tuple[str,
     rows = figure.subplots(len(cases), len(PLANES) + 1, squeeze=False)
     for (name, heart, samples), row in zip(cases, rows, strict=True):
         labels = heart.to_label_map(load_vocabulary())
-        chosen = int(np.argmax(samples.present * np.linalg.det(samples.spreads)))
+        chosen = int(np.argmax(samples.present))
         middle = _middle(samples)
         for axes, plane in zip(row, PLANES, strict=False):
             _slice(axes, labels, plane, middle)

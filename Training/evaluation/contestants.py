@@ -51,14 +51,17 @@ class Contestant(Protocol):
 
 
 class AlignedMeanHeart:
-    """The cohort's mean distance fields, moved and scaled onto the trusted structures.
+    """The cohort's mean distance fields, moved and scaled onto the trusted structures; named where there are several.
 
     The mean is taken over training hearts aligned by the same trusted structures as the test heart will be.
     """
 
     name = "aligned mean heart"
 
-    def __init__(self, model: TrainedModel, training: PreparedHearts, trusted: Sequence[str], count: int) -> None:
+    def __init__(
+        self, model: TrainedModel, training: PreparedHearts, trusted: Sequence[str], count: int, name: str = name
+    ) -> None:
+        self.name = name
         stiff = stiff_model(model)
         prior = stiff.network.prior
         chosen = training.spread_evenly(count, trusted)

@@ -70,6 +70,7 @@ def _origin(source: Path) -> tuple[int, float]:
     Raises:
         CompletionError: if the file is none.
     """
+    source = source.resolve()  # a cohort may be a folder of links
     row = read_rows(source.parent).get(source.name.split(".")[0])
     if row is None:
         raise CompletionError(f"{source.name} is no virtual heart, and only of those the limit can be measured.")

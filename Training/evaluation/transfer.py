@@ -45,8 +45,7 @@ def measured(arguments: argparse.Namespace) -> str:
         models[UNMASKED] = load_model(arguments.unmasked)
     trained = [Trained(each, name) for name, each in models.items()]
     of_b = PreparedHearts(arguments.training[1:], "train", keys)
-    mean = AlignedMeanHeart(model, of_b, shared, arguments.baseline_hearts)
-    mean.name = MEAN
+    mean = AlignedMeanHeart(model, of_b, shared, arguments.baseline_hearts, MEAN)
     inferred = compare([mean, Untrained(model), *trained], tested, chosen, old, arguments.spacing, "new structures")
     before = load_model(arguments.before)
     kept: dict[str, Scores] = {}
@@ -65,16 +64,23 @@ def measured(arguments: argparse.Namespace) -> str:
 
 
 def _share_table(scores: Scores, new: tuple[str, ...], models: list[str]) -> str:
-    """Dice of the structures that only B labels, and how much of the way from mean to full labels is covered."""
-    lines = [f"| only in B, Dice | {MEAN} | " + " | ".join(models) + " | share of the way |"]
-    lines.append("|---|---|" + "---|" * (len(models) + 1))
+    """Dice of the structures that only B labels, and how much of the way to full labels the model covers.
+
+    From B's aligned mean, and from the model before training: a mean of thin structures has no inside at all.
+    """
+    columns = [MEAN, Untrained.name, *models]
+    lines = ["| only in B, Dice | " + " | ".join(columns) + " | share of the way | of that from untrained |"]
+    lines.append("|---|" + "---|" * (len(columns) + 2))
     for key in new:
-        start, *reached = (mean_dice(scores, name, key) for name in (MEAN, *models))
-        way = reached[models.index(FULL)] - start
-        share = f"{(reached[0] - start) / way:.0%}" if way > 0 else "-"
-        cells = " | ".join(f"{value:.3f}" for value in (start, *reached))
-        lines.append(f"| {load_vocabulary()[key].name} | {cells} | {share} |")
+        said = {name: mean_dice(scores, name, key) for name in columns}
+        shares = [_share(said[start], said[MODEL], said[FULL]) for start in (MEAN, Untrained.name)]
+        cells = [f"{value:.3f}" for value in said.values()]
+        lines.append(f"| {load_vocabulary()[key].name} | " + " | ".join([*cells, *shares]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _share(start: float, reached: float, end: float) -> str:
+    return f"{(reached - start) / (end - start):.0%}" if end > start else "-"
 
 
 def _kept_table(kept: dict[str, Scores], old: tuple[str, ...], models: list[str]) -> str:
