@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,16 @@ def test_what_more_is_known_leaves_less_open(
 ) -> None:
     more = completer.complete(sample, MANY, spacing=3.0, samples=8)
     assert more.confidence["right_atrium"] > result.confidence["right_atrium"]
+
+
+def test_a_calibrated_spread_widens_the_interval_of_its_structure(completer: HeartCompleter, sample: Heart) -> None:
+    model, widths = completer._model, []
+    for spread in (1.0, 2.0):
+        card = {**model.card, "calibration": {"spread": {"right_atrium": spread}}}
+        drawn = HeartCompleter(replace(model, card=card), "cpu").complete(sample, FEW, spacing=3.0, samples=8).samples
+        widths.append([float(np.divide(*drawn.interval_ml(key)[::-1])) for key in ("right_atrium", "right_ventricle")])
+    assert np.log(widths[1][0]) > 1.5 * np.log(widths[0][0])
+    assert widths[1][1] < 1.2 * widths[0][1]
 
 
 def test_confidence_is_about_the_overlap_with_the_truth(result: CompletionResult, sample: Heart) -> None:

@@ -1,0 +1,27 @@
+"""Calibration writes into the card what the engine reads, and nothing else of it changes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from CardiacCompletionLib.model.weights import load_model
+from Training.__main__ import main
+
+
+def test_spreads_and_the_usual_score_go_into_the_card(unbroken: Path, prepared: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "w.safetensors"
+    assert main(["export", str(unbroken), "--out", str(weights)]) == 0
+    before = json.loads(weights.with_suffix(".json").read_text())
+    words = ["calibrate", "--data", str(prepared), "--weights", str(weights), "--schemes", "chambers", "--samples", "4"]
+    assert main(words) == 0
+    card = load_model(weights).card
+    found = card.pop("calibration")
+    assert card == before
+    hidden = ("aorta", "pulmonary_artery", "left_atrial_appendage", "pulmonary_veins")
+    assert any(found["spread"][key] != 1.0 for key in hidden)
+    assert all(0.25 <= spread <= 4.0 for spread in found["spread"].values())
+    # Chambers are trusted in this scheme, so nothing is found out about them.
+    assert found["spread"]["left_ventricle"] == 1.0
+    assert 0.1 < found["usual_score"] < 10.0
+    assert found["data_sets"] == ["virtual"]
