@@ -25,7 +25,6 @@ SOURCES = [
     "HuBMAP Human Reference Atlas v1.2, Visible Human Male, CC BY 4.0",
     "Strocchi et al. 2020, case 01 (ansys/pyansys-heart)",
     "OpenHeartDevelopers/cemrg.vtkjs.demo",
-    "Roney et al. 2021, atrial fibre atlas (pcmlab/atrialmtk): ex vivo, atria alone",
 ]
 
 
