@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -16,6 +17,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.weights import load_model
 from Training.data.hearts import PreparedHearts
 from Training.evaluation.metrics import dice, on_grid_of
+from Training.evaluation.report import origin, write_section
 from Training.schemes import schemes
 
 _BINS = 10
@@ -28,17 +30,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schemes", default=",".join(schemes()), metavar="NAME[,NAME...]")
     parser.add_argument("--hearts", type=int, default=20, help="test hearts at most")
     parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--report", type=Path, metavar="OUT.md", help="write the table there too")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    completer = HeartCompleter(load_model(arguments.weights), "cpu")
+    model = load_model(arguments.weights)
+    completer = HeartCompleter(model, "cpu")
     tested = PreparedHearts([arguments.data], "test", completer.structures, arguments.fold)
     # The virtual hearts in between have set the spread (Training/calibrate.py).
     measured = range(0 if arguments.fold is not None else 1, len(tested.cases), 1 if arguments.fold is not None else 2)
     measured = measured[: arguments.hearts]
-    print(f"# {tested.names[0]}: {arguments.samples} samples a heart\n")
-    print("| scheme | structure | hearts | 90 % interval covers | calibration error | confidence | Dice |")
-    print("|---|---|---|---|---|---|---|")
+    lines = [
+        f"# Certainty, {tested.names[0]} hearts: {arguments.samples} samples a heart",
+        "",
+        origin("Weights", model),
+        "",
+        "| scheme | structure | hearts | 90 % interval covers | calibration error | confidence | Dice |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    everything = []
     for name in arguments.schemes.split(","):
         found = defaultdict(list)
         for index in tqdm(measured, desc=name, unit="heart", leave=False):
@@ -46,13 +56,22 @@ def run(arguments: argparse.Namespace) -> None:
             whole = {key for key, there in zip(tested.structures, case.whole, strict=True) if there}
             if whole.issuperset(schemes()[name]):
                 _measure(completer, heart, schemes()[name], whole, arguments.samples, found)
-        for key, rows in found.items():
-            covered, confidence, overlap, total, sure, right = (np.array(column) for column in zip(*rows, strict=True))
-            error = np.abs(sure.sum(axis=0) - right.sum(axis=0)).sum() / max(total.sum(), 1)
-            print(
-                f"| {name} | {load_vocabulary()[key].name} | {len(rows)} | {covered.mean():.0%} | {error:.3f} "
-                f"| {confidence.mean():.2f} | {overlap.mean():.2f} |"
-            )
+        lines += [_row(name, load_vocabulary()[key].name, rows) for key, rows in found.items()]
+        everything += [row for rows in found.values() for row in rows]
+    lines.append(_row("all", "all", everything))
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if arguments.report:
+        write_section(arguments.report, text)
+
+
+def _row(scheme: str, structure: str, rows: list[tuple]) -> str:
+    covered, confidence, overlap, total, sure, right = (np.array(column) for column in zip(*rows, strict=True))
+    error = np.abs(sure.sum(axis=0) - right.sum(axis=0)).sum() / max(total.sum(), 1)
+    return (
+        f"| {scheme} | {structure} | {len(rows)} | {covered.mean():.0%} | {error:.3f} | {confidence.mean():.2f} "
+        f"| {overlap.mean():.2f} |"
+    )
 
 
 def _measure(
