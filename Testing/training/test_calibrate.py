@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from CardiacCompletionLib.model.weights import load_model
 from Training.__main__ import main
 
@@ -25,3 +27,22 @@ def test_spreads_and_the_usual_score_go_into_the_card(unbroken: Path, prepared: 
     assert found["spread"]["left_ventricle"] == 1.0
     assert 0.1 < found["usual_score"] < 10.0
     assert found["data_sets"] == ["virtual"]
+
+
+def test_certainty_is_measured_on_hearts_that_calibrated_nothing(
+    unbroken: Path, prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights, report = tmp_path / "w.safetensors", tmp_path / "RESULTS.md"
+    assert main(["export", str(unbroken), "--out", str(weights)]) == 0
+    words = ["--weights", str(weights), "--schemes", "chambers", "--samples", "4"]
+    assert main(["calibration", "--data", str(prepared), *words]) == 2
+    assert "keep two or more" in capsys.readouterr().err
+    manifest = json.loads((prepared / "manifest.json").read_text())
+    for case in manifest["cases"][-2:]:
+        case["split"] = "test"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "cases").symlink_to(prepared / "cases")
+    assert main(["calibration", "--data", str(tmp_path), *words, "--report", str(report)]) == 0
+    rows = [line.split("|") for line in report.read_text().splitlines() if line.startswith("| chambers")]
+    assert {row[2].strip() for row in rows} >= {"Aorta", "Pulmonary artery"}
+    assert all(int(row[3]) == 1 and 0 <= float(row[5]) <= 1 for row in rows)

@@ -40,6 +40,8 @@ def run(arguments: argparse.Namespace) -> None:
     # The virtual hearts in between have set the spread (Training/calibrate.py).
     measured = range(0 if arguments.fold is not None else 1, len(tested.cases), 1 if arguments.fold is not None else 2)
     measured = measured[: arguments.hearts]
+    if not measured:
+        raise CompletionError(f"{arguments.data} keeps one heart apart, which calibrated the spread: keep two or more.")
     lines = [
         f"# Certainty, {tested.names[0]} hearts: {arguments.samples} samples a heart",
         "",
