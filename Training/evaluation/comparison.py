@@ -14,12 +14,16 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.geometry.surface import extract_surface
 from Training.data.hearts import PreparedHearts
+from Training.evaluation.centreline import centreline_recall
 from Training.evaluation.contestants import Contestant, Question
 from Training.evaluation.metrics import dice, heart_surface, on_grid_of, surface_distances
 from Training.evaluation.truncation import up_to_the_end
 
-# Contestant, structure -> of every heart: Dice, ASSD mm, HD95 mm, volume error %.
-Scores = dict[tuple[str, str], list[tuple[float, float, float, float]]]
+# Contestant, structure -> of every heart: Dice, ASSD mm, HD95 mm, volume error %, recall of the centreline.
+Scores = dict[tuple[str, str], list[tuple[float, float, float, float, float]]]
+# Branching vessels, whose Dice says little; of their centreline counts what is found within so many mm.
+_BRANCHING = ("coronary_arteries", "pulmonary_veins", "coronary_sinus")
+_RECALL = 3.0
 
 
 def usable(tested: PreparedHearts, trusted: Sequence[str], count: int) -> list[int]:
@@ -77,7 +81,8 @@ def measure(
         if found is not None:
             surface = extract_surface(found, heart.shape, heart.ijk_to_ras)
             distances = surface_distances(surface, heart_surface(heart, key))
-        scores[name, key].append((dice(found, true), *distances, volume_error))
+        recall = centreline_recall(found, true, heart.ijk_to_ras, _RECALL) if key in _BRANCHING else np.nan
+        scores[name, key].append((dice(found, true), *distances, volume_error, recall))
 
 
 def within(heart: Heart) -> Heart:
@@ -96,7 +101,10 @@ def mean_dice(scores: Scores, contestant: str, key: str) -> float:
 def as_table(
     name: str, trusted: Sequence[str], structures: Sequence[str], contestants: Sequence[str], s: Scores
 ) -> str:
-    """Markdown: per structure and contestant, means of Dice, ASSD, HD95 and absolute volume error."""
+    """Markdown: per structure and contestant, means of Dice, ASSD, HD95 and absolute volume error.
+
+    Of branching vessels also the recall of their centreline.
+    """
     vocabulary = load_vocabulary()
     lines = [f"\n## {name}: trusted {', '.join(vocabulary[key].name for key in trusted)}\n"]
     lines.append("| structure | hearts | " + " | ".join(f"{c}: Dice, ASSD, HD95, vol" for c in contestants) + " |")
@@ -112,4 +120,5 @@ def as_table(
 def _cell(values: np.ndarray) -> str:
     measured = values[np.isfinite(values[:, 1])]
     assd, hd95 = measured[:, 1:3].mean(axis=0) if len(measured) else (np.nan, np.nan)
-    return f"{values[:, 0].mean():.3f}, {assd:.1f} mm, {hd95:.1f} mm, {np.abs(values[:, 3]).mean():.0f} %"
+    recall = "" if np.isnan(values[:, 4]).all() else f", recall {np.nanmean(values[:, 4]):.2f}"
+    return f"{values[:, 0].mean():.3f}, {assd:.1f} mm, {hd95:.1f} mm, {np.abs(values[:, 3]).mean():.0f} %{recall}"
