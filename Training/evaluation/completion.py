@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
@@ -48,8 +47,9 @@ def measured(arguments: argparse.Namespace) -> str:
         ahead.append(_standing(name, scores))
     count = min(arguments.hearts, len(tested.cases))
     return (
-        f"# Phase 2, {Path(arguments.data).name}: completion\n\n"
-        f"{count} hearts of {tested.names[0]} (test split), surfaces resolved at {arguments.spacing:g} mm.\n"
+        f"# Phase 2, {tested.names[0]}: completion\n\n"
+        f"{count} test hearts, surfaces resolved at {arguments.spacing:g} mm. Baselines learn from at most "
+        f"{arguments.baseline_hearts} hearts of each of: {', '.join(training.names)}.\n"
         f"{origin('Model', model)}\n"
         + (f"{others.name.capitalize()}: {arguments.equally_valid} a heart.\n" if others else "")
         + "\n| scheme, mean Dice of what is hidden | aligned mean heart | posterior shape model | model | ahead |\n"
