@@ -61,7 +61,11 @@ class PreparedHearts:
         return dict(self.cases[index].moments(self.structures, self.cases[index].whole))
 
     def spread_evenly(self, count: int, having: Sequence[str] = ()) -> list[int]:
-        """Indices of ``count`` cases of each data set, evenly spread in its order, all ``having`` these structures."""
+        """Indices of ``count`` cases of each data set, evenly spread in its order, all ``having`` these structures.
+
+        Raises:
+            CompletionError: if no case has all of them from end to end.
+        """
         columns = [self.structures.index(key) for key in having]
         usable = np.array([case.whole[columns].all() for case in self.cases])
         chosen = []
@@ -70,6 +74,11 @@ class PreparedHearts:
             if not len(own):
                 continue
             chosen += own[np.unique(np.linspace(0, len(own) - 1, count).round().astype(int))].tolist()
+        if not chosen:
+            raise CompletionError(
+                f"No heart of {', '.join(self.names)} has {', '.join(having)} from end to end: add a data set that "
+                "has, or leave out the scheme that trusts them."
+            )
         return chosen
 
 
