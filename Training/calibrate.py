@@ -28,9 +28,10 @@ from Training.data.hearts import PreparedHearts
 from Training.schemes import schemes
 
 _SHARE = 0.9
-# The volumes drawn do not quite follow the spread, so it is found in steps; never by more than this factor in all.
+# The volumes drawn do not quite follow the spread, so it is found in steps. Volumes that hold too often are no reason to
+# draw places more narrowly than the cohort says.
 _ROUNDS = 2
-_MOST = 4.0
+_LEAST, _MOST = 1.0, 4.0
 # Of held-out hearts, how many are called usual; to read their trusted surfaces needs no fine inference.
 _USUAL = 0.99
 _COARSE = 8.0
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         deviations = _deviations(HeartCompleter(model, "cpu"), tested, chosen, arguments)
         for key, found in deviations.items():
             wanted = np.quantile(np.abs(found), _SHARE) / NormalDist().inv_cdf(0.5 + _SHARE / 2)
-            spread[key] = round(float(np.clip(spread[key] * wanted, 1 / _MOST, _MOST)), 3)
+            spread[key] = round(float(np.clip(spread[key] * wanted, _LEAST, _MOST)), 3)
     likenesses = PreparedHearts([arguments.data, *([arguments.real] if arguments.real else [])], "test", structures)
     scores = _scores(HeartCompleter(model, "cpu"), likenesses, arguments.schemes.split(","))
     path = Path(arguments.weights).with_suffix(".json")
