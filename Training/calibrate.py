@@ -28,8 +28,8 @@ from Training.data.hearts import PreparedHearts
 from Training.schemes import schemes
 
 _SHARE = 0.9
-# The volumes drawn do not quite follow the spread, so it is found in steps. Volumes that hold too often are no reason to
-# draw places more narrowly than the cohort says.
+# The volumes drawn do not quite follow the spread, so it is found in steps. Volumes that hold too often are no reason
+# to draw places more narrowly than the cohort says.
 _ROUNDS = 2
 _LEAST, _MOST = 1.0, 4.0
 # Of held-out hearts, how many are called usual; to read their trusted surfaces needs no fine inference.
