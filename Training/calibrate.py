@@ -29,9 +29,10 @@ from Training.schemes import schemes
 
 _SHARE = 0.9
 # The volumes drawn do not quite follow the spread, so it is found in steps. Volumes that hold too often are no reason
-# to draw places more narrowly than the cohort says.
+# to draw places more narrowly than the cohort says; and vessels whose volume hardly depends on their place are not to
+# leave the heart.
 _ROUNDS = 2
-_LEAST, _MOST = 1.0, 4.0
+_LEAST, _MOST = 1.0, 2.0
 # Of held-out hearts, how many are called usual; to read their trusted surfaces needs no fine inference.
 _USUAL = 0.99
 _COARSE = 8.0

@@ -22,7 +22,7 @@ def test_spreads_and_the_usual_score_go_into_the_card(unbroken: Path, prepared: 
     assert card == before
     hidden = ("aorta", "pulmonary_artery", "left_atrial_appendage", "pulmonary_veins")
     assert any(found["spread"][key] != 1.0 for key in hidden)
-    assert all(1.0 <= spread <= 4.0 for spread in found["spread"].values())
+    assert all(1.0 <= spread <= 2.0 for spread in found["spread"].values())
     # Chambers are trusted in this scheme, so nothing is found out about them.
     assert found["spread"]["left_ventricle"] == 1.0
     assert 0.1 < found["usual_score"] < 10.0
