@@ -13,14 +13,13 @@ from torch.nn import functional
 from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.geometry.signed_distance import SignedDistance
 
-# Millimetres. Interpolation between nodes errs by a tenth of one beside a chamber.
-_SPACING = 4.0
+# Nodes from the middle to a face: some 4 mm apart, where interpolation errs by a tenth of a mm beside a chamber.
+_NODES = 32
 # Within so many steps of the surface a node's distance is that to the tangent plane or point next to it; beyond, to the
 # next node with a surface, which is nearer than the surface itself by about the same everywhere.
 _EXACT = 2.5
-# So many points lie 2 mm apart on a chamber; planes serve within twice that.
+# So many points lie half a step apart on a chamber; planes serve within a step.
 _POINTS = 3000
-_PLANE = 4.0
 
 
 class TrustedDistances:
@@ -45,14 +44,14 @@ class TrustedDistances:
     ) -> None:
         self._told = list(fields)
         self._count = count
-        lattice = Lattice.around(center, half_extent, _SPACING, np.eye(3)[:, ::-1])
+        lattice = Lattice.around(center, half_extent, half_extent / _NODES, np.eye(3)[:, ::-1])
         values = np.zeros((len(fields), *lattice.shape), dtype=np.float32)
         for number, field in enumerate(fields.values()):
             check()
             values[number] = _on_lattice(field, lattice)
         self._values = torch.from_numpy(values)[None].to(device)
         self._center = torch.from_numpy(np.asarray(center, dtype=np.float32)).to(device)
-        self._half = _SPACING * (lattice.shape[0] - 1) / 2
+        self._half = half_extent / _NODES * (lattice.shape[0] - 1) / 2
 
     def __call__(self, ras: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         """What the network is told (model/heart), in mm: float32 [1, W or 1, N, C] at RAS mm points [N, 3].
@@ -72,23 +71,23 @@ class TrustedDistances:
 
 def _on_lattice(field: SignedDistance, lattice: Lattice) -> np.ndarray:
     """Signed distance float32 [k, j, i] at the nodes."""
-    surface = field.surface
+    surface, step = field.surface, float(np.linalg.norm(lattice.steps[:, 0]))
     index = np.round((surface.points - lattice.origin) @ np.linalg.inv(lattice.steps).T).astype(int)
     index = index[((index >= 0) & (index < lattice.shape)).all(axis=1)]
     if not len(index):
         # Of a surface wholly beyond the lattice, all that is said is that it is far.
-        return np.full(lattice.shape, 1e3, dtype=np.float32)
+        return np.full(lattice.shape, 100.0 * step, dtype=np.float32)
     free = np.ones(lattice.shape, dtype=bool)
     free[tuple(index.T)] = False
-    values = distance_transform_edt(free, sampling=_SPACING).astype(np.float32)
-    near = values <= _EXACT * _SPACING
+    values = distance_transform_edt(free, sampling=step).astype(np.float32)
+    near = values <= _EXACT * step
     nodes = lattice.points(np.argwhere(near))
     few = surface.resampled(_POINTS) if len(surface.points) > _POINTS else surface
     distance, nearest = cKDTree(few.points).query(nodes)
     height = np.abs(((nodes - few.points[nearest]) * few.normals[nearest]).sum(axis=1))
-    outer = values[near] > _PLANE
+    outer = values[near] > step
     values[~near] += float((distance - values[near])[outer].mean()) if outer.any() else 0.0
-    values[near] = np.where(distance < _PLANE, height, distance)
+    values[near] = np.where(distance < step, height, distance)
     low = index.min(axis=0)
     box = tuple(slice(int(a), int(b) + 1) for a, b in zip(low, index.max(axis=0), strict=True))
     inside = field.inside(lattice.points(np.indices(values[box].shape).reshape(3, -1).T + low))

@@ -37,6 +37,15 @@ def test_near_the_surface_they_are_exact_and_far_away_nearly_so(distances: Trust
     assert (np.sign(said) == np.sign(true))[np.abs(true) > 1].all()
 
 
+def test_the_lattice_is_as_large_for_a_heart_of_metres() -> None:
+    """Hearts of the wrong unit are refused, but can be forced: they take no more memory."""
+    ball = np.linalg.norm(np.indices((21,) * 3) - 10, axis=0) < 6
+    field = SignedDistance(Region.of_mask(ball), ball.shape, np.diag([1000.0, 1000.0, 1000.0, 1.0]))
+    far = TrustedDistances({0: field}, 2, np.full(3, 10_000.0), 20_000.0, "cpu", lambda: None)
+    said = far(torch.tensor([[10_000.0, 10_000.0, 18_000.0]]), torch.tensor([1]))[0, 0, 0, 0]
+    assert float(said) == pytest.approx(2000.0, abs=500.0)
+
+
 def test_nothing_is_told_of_others_nor_of_the_one_asked_for(distances: TrustedDistances) -> None:
     points = torch.zeros(7, 3)
     alone = distances(points, torch.tensor([0, 2]))
