@@ -22,9 +22,9 @@ from tqdm import tqdm
 
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.completion.plausibility import USUAL_SCORE
-from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.weights import load_model
 from Training.data.hearts import PreparedHearts
+from Training.evaluation.held_out_samples import completed_with_samples
 from Training.schemes import schemes
 
 _SHARE = 0.9
@@ -93,17 +93,8 @@ def _deviations(
     """By structure: how many standard deviations of the drawn log-volumes the true one lies from their mean."""
     deviations = defaultdict(list)
     for name in arguments.schemes.split(","):
-        for index in tqdm(chosen, desc=name, unit="heart", leave=False):
-            heart, case = tested.heart(index), tested.cases[index]
-            whole = {key for key, there in zip(tested.structures, case.whole, strict=True) if there}
-            if not whole.issuperset(schemes()[name]):
-                continue
-            try:
-                drawn = completer.complete(heart, schemes()[name], spacing=2.0, samples=arguments.samples).samples
-            except CompletionError as error:
-                print(f"left out: {error}")
-                continue
-            for key in (drawn.volumes_ml.keys() if drawn else set()) & whole:
-                logs = np.log(np.maximum(drawn.volumes_ml[key], 1e-3))
+        for heart, keys, result in completed_with_samples(completer, tested, chosen, name, arguments.samples):
+            for key in keys:
+                logs = np.log(np.maximum(result.samples.volumes_ml[key], 1e-3))
                 deviations[key].append((np.log(heart.volume_ml(key)) - logs.mean()) / max(logs.std(ddof=1), 1e-3))
     return deviations

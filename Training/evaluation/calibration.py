@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.anatomy.heart import Heart
@@ -16,6 +16,7 @@ from CardiacCompletionLib.completion.sampling import Samples
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.weights import load_model
 from Training.data.hearts import PreparedHearts
+from Training.evaluation.held_out_samples import completed_with_samples
 from Training.evaluation.metrics import dice, on_grid_of
 from Training.evaluation.report import origin, write_section
 from Training.schemes import schemes
@@ -53,11 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
     everything = []
     for name in arguments.schemes.split(","):
         found = defaultdict(list)
-        for index in tqdm(measured, desc=name, unit="heart", leave=False):
-            heart, case = tested.heart(index), tested.cases[index]
-            whole = {key for key, there in zip(tested.structures, case.whole, strict=True) if there}
-            if whole.issuperset(schemes()[name]):
-                _measure(completer, heart, schemes()[name], whole, arguments.samples, found)
+        for heart, keys, result in completed_with_samples(completer, tested, measured, name, arguments.samples):
+            _measure(heart, keys, result, found)
         lines += [_row(name, load_vocabulary()[key].name, rows) for key, rows in found.items()]
         everything += [row for rows in found.values() for row in rows]
     lines.append(_row("all", "all", everything))
@@ -76,16 +74,9 @@ def _row(scheme: str, structure: str, rows: list[tuple]) -> str:
     )
 
 
-def _measure(
-    completer: HeartCompleter, heart: Heart, trusted: tuple[str, ...], whole: set[str], count: int, found: dict
-) -> None:
-    try:
-        result = completer.complete(heart, trusted, spacing=2.0, samples=count)
-    except CompletionError as error:
-        print(f"left out: {error}")
-        return
+def _measure(heart: Heart, keys: Sequence[str], result: CompletionResult, found: dict[str, list[tuple]]) -> None:
     truth = on_grid_of(heart, result.heart)
-    for key in result.confidence.keys() & whole:
+    for key in keys:
         low, high = result.samples.interval_ml(key)
         overlap = dice(result.heart.regions.get(key), truth.regions[key])
         total, sure, right = _reliability(result.samples, key, heart)

@@ -121,3 +121,8 @@ class Trained:
 
     def answers(self, question: Question) -> list[Heart]:
         return [question.put_to(self._completer)]
+
+
+def baselines(model: TrainedModel, training: PreparedHearts, trusted: Sequence[str], count: int) -> list[Contestant]:
+    """Both, learnt from at most ``count`` hearts of each data set."""
+    return [AlignedMeanHeart(model, training, trusted, count), ShapeModel(model, training, trusted, count)]

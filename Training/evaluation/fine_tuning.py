@@ -9,7 +9,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.weights import load_model
 from Training.data.hearts import PreparedHearts
 from Training.evaluation.comparison import Scores, as_table, compare, usable
-from Training.evaluation.contestants import AlignedMeanHeart, ShapeModel, Trained
+from Training.evaluation.contestants import AlignedMeanHeart, ShapeModel, Trained, baselines
 from Training.evaluation.report import origin
 from Training.schemes import schemes
 
@@ -36,8 +36,7 @@ def measured(arguments: argparse.Namespace) -> str:
             if not chosen:
                 continue
             contestants = [
-                AlignedMeanHeart(model, training, trusted, arguments.baseline_hearts),
-                ShapeModel(model, training, trusted, arguments.baseline_hearts),
+                *baselines(model, training, trusted, arguments.baseline_hearts),
                 Trained(before, BEFORE),
                 Trained(model, AFTER),
             ]
