@@ -12,7 +12,8 @@ import numpy as np
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
-from CardiacCompletionLib.completion.sampling import Samples
+from CardiacCompletionLib.completion.result import CompletionResult
+from CardiacCompletionLib.completion.samples import Samples
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.weights import load_model
 from Training.data.hearts import PreparedHearts
