@@ -25,7 +25,7 @@ class Settings:
         batch: hearts a step, on each device.
         share: of the preset's steps, how many the phase takes; fine-tuning takes few, at a rate less by the root of it.
         steps: optimiser steps in all, at a share of one.
-        learning_rate: peak of the cosine schedule, at a share of one.
+        learning_rate: peak of the schedule, at a share of one.
         warmup: steps until the peak.
         weight_decay: of AdamW.
         near: mm; the chance of a query falls with its distance from the expected surface on this length.

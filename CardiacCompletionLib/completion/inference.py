@@ -105,7 +105,7 @@ class Inference:
             given[0, index] = True
         with torch.inference_mode():
             seen = torch.from_numpy(given).to(self._device)
-            narrow = self._network.encode(torch.from_numpy(points).to(self._device), seen)
+            narrow = self._network.encode(torch.from_numpy(points).to(self._device), seen, self._numbers)
             self._clock.check()
             return self._network.process(narrow, seen, self._numbers)
 

@@ -50,6 +50,7 @@ class HeartAutoEncoder(nn.Module):
         self.point_embed = PointEmbedding(dim)
         self.number_embed = nn.Linear(PLACE_NUMBERS + config.shapes, dim)
         self.expected_embed = nn.Linear(1, dim)
+        self.missed_embed = nn.Linear(1, dim)
         self.surroundings_embed = SurroundingsEmbedding(count, dim)
         self.bottleneck = NormalisedBottleneck(dim, config.latent_dim)
         self.layers = nn.ModuleList(transformer_layer(dim) for _ in range(config.depth))
@@ -60,13 +61,16 @@ class HeartAutoEncoder(nn.Module):
         nn.init.zeros_(self.to_outputs[1].bias)
         self.prior = MeanHeart(count, config.shapes)
 
-    def encode(self, points: Tensor, given: Tensor) -> Tensor:
+    def encode(self, points: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
         """Frame points [B, C, N, 3] and which structures are given, bool [B, C] -> narrow latents [B, C, M, L].
 
-        Points of structures that are not given are never read; their latents are zero.
+        A point speaks in its structure's own coordinates, and of how far it lies from the surface that was expected:
+        there the correction is known. Points of structures that are not given say nothing; their latents are zero.
         """
         heart, structure = given.nonzero(as_tuple=True)
-        embedded = self.point_embed(points[heart, structure]) + self.structure_embed[structure, None]
+        missed, places, _ = self.prior(points, numbers, torch.arange(given.shape[1], device=given.device))
+        embedded = self.point_embed(places[heart, structure]) + self.structure_embed[structure, None]
+        embedded = embedded + self.missed_embed((missed[heart, structure, :, None] / CORRECTION_UNIT).tanh())
         narrow = self.bottleneck.pre(apply_layer(self.cross_attend_blocks, self.latents[structure], embedded))
         everywhere = narrow.new_zeros(*given.shape, *narrow.shape[1:])
         return everywhere.index_put((heart, structure), narrow)
@@ -113,7 +117,7 @@ class HeartAutoEncoder(nn.Module):
         wanted: Tensor | None = None,
     ) -> Tensor:
         """Points [B, C, N, 3], given [B, C], queries [B, W or 1, Q, 3], numbers, surroundings -> distance [B, W, Q]."""
-        latents = self.process(self.encode(points, given), given, numbers)
+        latents = self.process(self.encode(points, given, numbers), given, numbers)
         return self.decode(latents, queries, numbers, surroundings, wanted)
 
     def _standardised(self, numbers: Tensor) -> Tensor:

@@ -125,8 +125,29 @@ def test_where_structures_are_expected_matters_to_the_correction(model: HeartAut
     points, given, _, told, _ = batch
     moved = told.clone()
     moved[0, 3, :3] += 0.05
-    latents = [model.process(model.encode(points, given), given, n)[0, 0] for n in (told, moved)]
+    latents = [model.process(model.encode(points, given, n), given, n)[0, 0] for n in (told, moved)]
     assert (latents[0] - latents[1]).abs().max() > 1e-5
+
+
+def test_a_surface_reads_the_same_wherever_its_structure_is_expected(model: HeartAutoEncoder) -> None:
+    """Own coordinates: moved and stretched with what is expected of it, a surface has the same latents."""
+    own = torch.randn(4, 32, 3, generator=torch.Generator().manual_seed(2))
+    centroids, given = numbers()[:, :, :3], torch.ones(3, 4, dtype=torch.bool)
+    points = torch.stack([own @ spread for spread in SPREADS]) + centroids[:, :, None]
+    alike = numbers()
+    alike[:, :, 9:] = 0.5
+    latents = model.encode(points, given, alike)
+    assert torch.allclose(latents[1:], latents[:1].expand(2, -1, -1, -1), atol=1e-3)
+    assert (latents[0, 0] - latents[0, 1]).abs().max() > 0.1
+
+
+def test_a_surface_tells_by_how_much_the_expected_one_missed_it(model: HeartAutoEncoder, batch: tuple) -> None:
+    points, given, _, told, _ = batch
+    before = model.encode(points, given, told)
+    model.prior.field[0] += 0.2
+    change = (model.encode(points, given, told) - before).abs().amax(dim=(0, 2, 3))
+    assert change[0] > 1e-3
+    assert change[1:].max() == 0
 
 
 def test_an_untrained_model_is_the_mean_heart(batch: tuple) -> None:
