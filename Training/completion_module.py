@@ -14,8 +14,8 @@ from Training.settings import Settings
 
 # Millimetres over which a structure's edge is soft in the overlap.
 _EDGE = 1.5
-# Share of all steps in which the rate falls to nought, as one minus a root. Before, it stays at its peak, so that a run is
-# made longer from any checkpoint of before its fall (Haegele 2024, arXiv 2405.18392).
+# Share of all steps in which the rate falls to nought, as one minus a root. Before, it stays at its peak, so that any
+# checkpoint of before the fall starts a longer run (Haegele 2024, arXiv 2405.18392).
 _FALL = 0.2
 
 

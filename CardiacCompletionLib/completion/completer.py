@@ -152,10 +152,10 @@ class HeartCompleter:
         measured = measure(partial, reference, clock)
         doubts += doubts_about_fragments(partial, measured.moments, reference, vocabulary, scale=None)
         refuse(doubts, force)
-        doubts += doubts_about_places(measured.moments, reference, vocabulary)
+        expectation = network.prior.expectation(network.config.structures)
+        doubts += doubts_about_places(measured.moments, reference, expectation, vocabulary)
         doubts += doubts_about_size(measured.frame, reference)
         refuse(doubts, force)
-        expectation = network.prior.expectation(network.config.structures)
         evidence = weigh(measured, said, reference, expectation, vocabulary, clock)
         scale = evidence.frame.scale
         more = doubts_about_fragments(partial, evidence.telling_moments, reference, vocabulary, scale)

@@ -12,7 +12,7 @@ from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.clock import Clock
 from CardiacCompletionLib.completion.cutting import find_cuts
 from CardiacCompletionLib.geometry.cut import CutFace, off_faces
-from CardiacCompletionLib.geometry.expectation import PLACE_NUMBERS, Expectation, Places, place_numbers
+from CardiacCompletionLib.geometry.expectation import Expectation, Places
 from CardiacCompletionLib.geometry.frame import HeartFrame, Moments, Reference, fit_frame, moments_of
 from CardiacCompletionLib.geometry.surface import Surface, extract_surface
 
@@ -98,8 +98,7 @@ def _places(
     moments: Mapping[str, Moments], frame: HeartFrame, expectation: Expectation
 ) -> dict[str, tuple[np.ndarray, float]]:
     """Centroid (RAS mm) and size (mm) of every structure, as seen or as expected."""
-    shape_unknown = np.full(expectation.mean.shape[1] - PLACE_NUMBERS, np.nan)
-    given = {key: np.append(place_numbers(moment, frame), shape_unknown) for key, moment in moments.items()}
+    given = {key: expectation.place_alone(moment, frame) for key, moment in moments.items()}
     expected = Places.of(expectation.posterior(given).mean)
     places = {
         key: (frame.to_ras(centroid), float(np.linalg.norm(spread)) * frame.scale)

@@ -91,6 +91,10 @@ class Expectation:
         shrunk = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * np.diag(np.diag(covariance))
         return cls(tuple(structures), np.asarray(anchors, dtype=bool), mean.reshape(hearts.shape[1:]), shrunk)
 
+    def place_alone(self, moments: Moments, frame: HeartFrame) -> np.ndarray:
+        """Numbers [9 + K] of a structure whose shape is not known, in a frame."""
+        return np.append(place_numbers(moments, frame), np.full(self.mean.shape[1] - PLACE_NUMBERS, np.nan))
+
     def posterior(self, given: Mapping[str, np.ndarray]) -> Posterior:
         """What to expect of all structures; those that are relied on stand as they are.
 
@@ -98,16 +102,10 @@ class Expectation:
             given: numbers [9 + K] by structure, in the frame, NaN for what is not known of it; without any structure,
                 the cohort as it is.
         """
-        numbers = self.mean.shape[1]
-        known = [index for index, key in enumerate(self.structures) if key in given]
-        known = [index for index in known if self.anchors[index]] or known
+        at, seen, noise = self._relied_on(given)
         spread = self.covariance + self._frame_covariance()
         mean = self.mean.ravel().copy()
-        if known:
-            at = (np.array(known)[:, None] * numbers + np.arange(numbers)).ravel()
-            seen = np.concatenate([given[self.structures[index]] for index in known])
-            at, seen = at[np.isfinite(seen)], seen[np.isfinite(seen)]
-            noise = np.where(at % numbers < PLACE_NUMBERS, _PLACE_NOISE, _SHAPE_NOISE) ** 2
+        if len(at):
             pull = np.linalg.solve(spread[np.ix_(at, at)] + np.diag(noise), spread[at]).T
             mean = mean + pull @ (seen - mean[at])
             mean[at] = seen
@@ -115,6 +113,27 @@ class Expectation:
             spread[at] = 0.0
             spread[:, at] = 0.0
         return Posterior(mean.reshape(self.mean.shape), 0.5 * (spread + spread.T))
+
+    def deviation(self, given: Mapping[str, np.ndarray]) -> float:
+        """How unusual structures are together: Mahalanobis distance over the root of how many numbers tell of it.
+
+        Args:
+            given: as for :meth:`posterior`, at least one structure; about 1 for hearts of the cohort.
+        """
+        at, seen, noise = self._relied_on(given)
+        spread = (self.covariance + self._frame_covariance())[np.ix_(at, at)] + np.diag(noise)
+        off = seen - self.mean.ravel()[at]
+        return float(np.sqrt(off @ np.linalg.solve(spread, off) / len(at)))
+
+    def _relied_on(self, given: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of the numbers that count: where they stand [N] in all, their values [N] and the variance of their noise."""
+        numbers = self.mean.shape[1]
+        known = [index for index, key in enumerate(self.structures) if key in given]
+        known = [index for index in known if self.anchors[index]] or known
+        at = (np.array(known, dtype=int)[:, None] * numbers + np.arange(numbers)).ravel()
+        seen = np.concatenate([given[self.structures[index]] for index in known]) if known else np.zeros(0)
+        at, seen = at[np.isfinite(seen)], seen[np.isfinite(seen)]
+        return at, seen, np.where(at % numbers < PLACE_NUMBERS, _PLACE_NOISE, _SHAPE_NOISE) ** 2
 
     def _frame_covariance(self) -> np.ndarray:
         """What errors of the frame add to the covariance of the numbers, to first order about the mean heart."""

@@ -82,6 +82,15 @@ def test_a_mirrored_or_turned_heart_is_refused(
         completer.complete(wrong, (*TRUSTED, "left_atrium", "right_atrium"))
 
 
+@pytest.mark.parametrize("trusted", [("myocardium", "left_ventricle"), ("left_ventricle",)])
+def test_one_long_axis_is_enough_to_tell_a_mirrored_heart(
+    completer: HeartCompleter, sample: Heart, trusted: tuple[str, ...]
+) -> None:
+    mirrored = Heart(sample.regions, sample.shape, np.diag([-1.0, 1.0, 1.0, 1.0]) @ sample.ijk_to_ras)
+    with pytest.raises(CompletionError, match="looks mirrored left to right"):
+        completer.complete(mirrored, trusted)
+
+
 @pytest.mark.parametrize("axis", [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
 def test_a_heart_that_lies_unusually_is_not_taken_for_a_flipped_one(
     completer: HeartCompleter, sample: Heart, axis: tuple[int, int, int]

@@ -73,14 +73,19 @@ def look_at(case: Case) -> Findings:
         return Findings((f"Its label map is not to be had: {error}",), missing, {})
     partly = [key for key, whole in zip(case.keys, case.samples.whole, strict=True) if not whole]
     moments = case.samples.moments(case.keys, case.samples.present)
-    faults = (*misplaced(moments, case.reference, vocabulary), *small_ones(heart, moments, case.reference, vocabulary))
+    faults = (
+        *misplaced(moments, case.reference, case.expectation, vocabulary),
+        *small_ones(heart, moments, case.reference, vocabulary),
+    )
     faults += (*islands(heart, vocabulary), *truncated(heart, partly, case.reference, case.expectation, vocabulary))
     return Findings(faults, missing, {key: heart.volume_ml(key) for key in heart.regions})
 
 
-def misplaced(moments: Mapping[str, Moments], reference: Reference, vocabulary: Vocabulary) -> list[str]:
+def misplaced(
+    moments: Mapping[str, Moments], reference: Reference, expectation: Expectation, vocabulary: Vocabulary
+) -> list[str]:
     """Mirrored, turned, swapped, or in wrong units."""
-    doubts = doubts_about_places(moments, reference, vocabulary)
+    doubts = doubts_about_places(moments, reference, expectation, vocabulary)
     doubts += doubts_about_size(fit_frame(moments, reference), reference)
     return [doubt.sentence for doubt in doubts]
 
