@@ -23,6 +23,7 @@ COMMANDS = {
     "export": "Training.export",
     "fit": "Training.fit",
     "prepare": "Training.data.prepare",
+    "rivals": "Training.rivals.command",
     "sample": "Training.sample",
 }
 

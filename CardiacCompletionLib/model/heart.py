@@ -68,17 +68,14 @@ class HeartAutoEncoder(nn.Module):
         there the correction is known. Points of structures that are not given say nothing; their latents are zero.
         """
         heart, structure = given.nonzero(as_tuple=True)
-        missed, places, _ = self.prior(points, numbers, torch.arange(given.shape[1], device=given.device))
-        embedded = self.point_embed(places[heart, structure]) + self.structure_embed[structure, None]
-        embedded = embedded + self.missed_embed((missed[heart, structure, :, None] / CORRECTION_UNIT).tanh())
+        embedded = self._embedded(points, numbers)[heart, structure] + self.structure_embed[structure, None]
         narrow = self.bottleneck.pre(apply_layer(self.cross_attend_blocks, self.latents[structure], embedded))
         everywhere = narrow.new_zeros(*given.shape, *narrow.shape[1:])
         return everywhere.index_put((heart, structure), narrow)
 
     def process(self, narrow: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
         """Narrow latents [B, C, M, L] and the heart's numbers -> the latents that queries read, [B, C, M, D]."""
-        x = torch.where(given[..., None, None], self.bottleneck.post(narrow), self.missing) + self.latents
-        x = x + self.number_embed(self._standardised(numbers))[:, :, None]
+        x = self._begun(narrow, given, numbers)
         batch, structures, latents, _ = x.shape
         for index, layer in enumerate(self.layers):
             sets = (batch * structures, latents) if index % 2 == 0 else (batch, structures * latents)
@@ -101,8 +98,7 @@ class HeartAutoEncoder(nn.Module):
         if surroundings is None:
             surroundings = queries.new_full((1, 1, 1, latents.shape[1]), torch.inf)
         embedded = self.point_embed(places) + self.expected_embed(expected.tanh()[..., None])
-        embedded = (embedded + self.surroundings_embed(surroundings)).flatten(0, 1)
-        read = embedded + self.decoder_cross_attn(embedded, latents[:, wanted].flatten(0, 1))
+        read = self._read(embedded + self.surroundings_embed(surroundings), latents, wanted)
         read = read + self.query_feed_forward(read)
         correction = self.to_outputs(read).reshape(hearts, count, asked)
         return (expected + CORRECTION_UNIT * correction) * unit
@@ -119,6 +115,21 @@ class HeartAutoEncoder(nn.Module):
         """Points [B, C, N, 3], given [B, C], queries [B, W or 1, Q, 3], numbers, surroundings -> distance [B, W, Q]."""
         latents = self.process(self.encode(points, given, numbers), given, numbers)
         return self.decode(latents, queries, numbers, surroundings, wanted)
+
+    def _embedded(self, points: Tensor, numbers: Tensor) -> Tensor:
+        """Surface points [B, C, N, 3] -> what the latents read of them [B, C, N, D]."""
+        missed, places, _ = self.prior(points, numbers, torch.arange(points.shape[1], device=points.device))
+        return self.point_embed(places) + self.missed_embed((missed[..., None] / CORRECTION_UNIT).tanh())
+
+    def _begun(self, narrow: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
+        """What self-attention starts from: the given latents or the learnt tokens, and the heart's numbers."""
+        x = torch.where(given[..., None, None], self.bottleneck.post(narrow), self.missing) + self.latents
+        return x + self.number_embed(self._standardised(numbers))[:, :, None]
+
+    def _read(self, embedded: Tensor, latents: Tensor, wanted: Tensor) -> Tensor:
+        """Queries [B, W, Q, D] with what they read of their structure's latents, [B, W, Q, D]."""
+        own = self.decoder_cross_attn(embedded.flatten(0, 1), latents[:, wanted].flatten(0, 1))
+        return embedded + own.unflatten(0, embedded.shape[:2])
 
     def _standardised(self, numbers: Tensor) -> Tensor:
         deviation = self.prior.number_covariance.diagonal().reshape(self.prior.number_mean.shape).sqrt()

@@ -1,0 +1,84 @@
+"""The rivals: each is the shipped network but for one choice. Shapes as in ``model/heart``."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from CardiacCompletionLib.model.attention import apply_layer
+from CardiacCompletionLib.model.heart import HeartAutoEncoder
+
+
+class EachAlone(HeartAutoEncoder):
+    """One network per structure, as far as one set of weights can be: no structure's latents see another's.
+
+    What it knows of the others is the same as for the shipped one: expected numbers, and distances at a query.
+    """
+
+    def process(self, narrow: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
+        x = self._begun(narrow, given, numbers)
+        shape = x.shape
+        x = x.flatten(0, 1)
+        for layer in self.layers:
+            x = apply_layer(layer, x)
+        return x.reshape(shape)
+
+
+class OneSetOfQueries(HeartAutoEncoder):
+    """Plain VecSetX over several classes: one latent set for all, a class code on every point and every query.
+
+    As many latents in all; every one of them reads all given points, and every query reads all of them.
+    """
+
+    def encode(self, points: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
+        codes = self.structure_embed[:, None].expand(-1, points.shape[2], -1)
+        embedded = self._embedded(points, numbers) + codes
+        asking = self.latents.flatten(0, 1)[None]
+        # Hearts differ in how many points they have.
+        told = [of_heart[known].flatten(0, 1)[None] for of_heart, known in zip(embedded, given, strict=True)]
+        sets = [apply_layer(self.cross_attend_blocks, asking, points) for points in told]
+        return self.bottleneck.pre(torch.cat(sets)).reshape(*given.shape, self.config.latents, -1)
+
+    def process(self, narrow: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
+        x = self._begun(narrow, torch.ones_like(given), numbers)
+        shape = x.shape
+        x = x.flatten(1, 2)
+        for layer in self.layers:
+            x = apply_layer(layer, x)
+        return x.reshape(shape)
+
+    def _read(self, embedded: Tensor, latents: Tensor, wanted: Tensor) -> Tensor:
+        coded = embedded + self.structure_embed[wanted, None]
+        hearts, count, asked, _ = embedded.shape
+        read = self.decoder_cross_attn(coded.flatten(1, 2), latents.flatten(1, 2))
+        return coded + read.reshape(hearts, count, asked, -1)
+
+
+class WithoutSurroundings(HeartAutoEncoder):
+    """No query knows how far it is from what is trusted."""
+
+    def decode(
+        self,
+        latents: Tensor,
+        queries: Tensor,
+        numbers: Tensor,
+        surroundings: Tensor | None = None,
+        wanted: Tensor | None = None,
+    ) -> Tensor:
+        return super().decode(latents, queries, numbers, None, wanted)
+
+
+class PointsInTheFrame(HeartAutoEncoder):
+    """Surface points speak in the heart's frame, not in their structure's own coordinates, nor of what was expected."""
+
+    def _embedded(self, points: Tensor, numbers: Tensor) -> Tensor:
+        return self.point_embed(points)
+
+
+RIVALS: dict[str, type[HeartAutoEncoder]] = {
+    "as it ships": HeartAutoEncoder,
+    "each structure alone": EachAlone,
+    "one set of queries for all": OneSetOfQueries,
+    "without trusted distances at queries": WithoutSurroundings,
+    "points in the frame": PointsInTheFrame,
+}
