@@ -9,7 +9,8 @@ import qt
 import slicer
 import vtk
 from CardiacCompletionWidgets.completion_run import CompletionRun
-from CardiacCompletionWidgets.parameters import CardiacCompletionParameterNode, completionOptions
+from CardiacCompletionWidgets.input_notes import notesOn
+from CardiacCompletionWidgets.parameters import CardiacCompletionParameterNode, completionOptions, connectToWidgets
 from CardiacCompletionWidgets.preview_timer import PreviewTimer
 from CardiacCompletionWidgets.result_section import ResultSection
 from CardiacCompletionWidgets.sample_data import loadSampleHeart
@@ -135,7 +136,11 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def initializeParameterNode(self) -> None:
         """Show the scene's parameters; choose the first segmentation if none is chosen."""
-        self.setParameterNode(self.logic.getParameterNode())
+        parameterNode = self.logic.getParameterNode()
+        if self._parameterNode is None or self._parameterNode.parameterNode is not parameterNode.parameterNode:
+            self.setParameterNode(parameterNode)
+        else:
+            self.updatePanel()
         if self._parameterNode.inputSegmentation is None:
             nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
             shown = [node for node in nodes if not node.GetHideFromEditors()]
@@ -152,7 +157,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         # What a loaded scene says of its input is not to be guessed anew.
         self._castInput = parameterNode.inputSegmentation if parameterNode is not None else None
         if parameterNode is not None:
-            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self._parameterNodeGuiTag = connectToWidgets(parameterNode, self.ui)
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
         self.updatePanel()
 
@@ -215,11 +220,11 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self.preview.stop() if choice is None else self.preview.want(*choice)
 
     def showNotes(self) -> None:
-        """Say in words what is unclear about the input."""
-        unclear = [role for role in self._roles.values() if role.ambiguous]
-        notes = [f"{self.vocabulary[role.key].name}: {role.reason}." for role in unclear] or [self._castProblem]
+        """Say in words what is unclear about the input, and what is not offered for it."""
+        node = self._parameterNode.inputSegmentation if self._parameterNode is not None else None
+        notes = notesOn(node, self._roles.values(), self._castProblem, self.vocabulary)
         self.ui.notesLabel.text = "\n".join(notes)
-        self.ui.notesLabel.visible = any(notes)
+        self.ui.notesLabel.visible = bool(notes)
 
     def showChoice(self, combo: qt.QComboBox, data: str) -> None:
         wasBlocked = combo.blockSignals(True)
