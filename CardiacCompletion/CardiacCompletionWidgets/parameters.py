@@ -3,9 +3,11 @@
 from typing import Annotated
 
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
-from slicer.parameterNodeWrapper import Choice, SlicerParameterNamePropertyName, WithinRange, parameterNodeWrapper
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
 from CardiacCompletionLib.mrml.scene_completion import CompletionOptions
+
+_PROPERTY = "SlicerParameterName"  # in the .ui file
 
 
 @parameterNodeWrapper
@@ -40,7 +42,7 @@ def connectToWidgets(parameters: CardiacCompletionParameterNode, ui: object) -> 
     Not by ``connectGui``, which gives back no tag (github.com/Slicer/Slicer/issues/7547), so that nothing could be
     disconnected and every visit of the module would add connections that reset the choice of the device.
     """
-    named = [(widget.property(SlicerParameterNamePropertyName), widget) for widget in vars(ui).values()]
+    named = [(widget.property(_PROPERTY), widget) for widget in vars(ui).values()]
     return parameters.connectParametersToGui({name: widget for name, widget in named if name})
 
 

@@ -38,7 +38,6 @@ def install() -> None:
     _provide(
         "parameterNodeWrapper",
         parameterNodeWrapper=parameter_node.parameterNodeWrapper,
-        SlicerParameterNamePropertyName=parameter_node.SlicerParameterNamePropertyName,
         WithinRange=parameter_node.WithinRange,
         Choice=parameter_node.Choice,
     )

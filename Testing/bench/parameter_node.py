@@ -16,7 +16,7 @@ import qt
 import slicer
 import vtk
 
-SlicerParameterNamePropertyName = "SlicerParameterName"
+_PROPERTY = "SlicerParameterName"
 
 
 @dataclass(frozen=True)
@@ -143,11 +143,7 @@ class _Wrapper:
         """
         widgets = [widget for widget in vars(gui).values() if isinstance(widget, qt.QWidget)]
         self.connectParametersToGui(
-            {
-                widget.property(SlicerParameterNamePropertyName): widget
-                for widget in widgets
-                if widget.property(SlicerParameterNamePropertyName)
-            }
+            {widget.property(_PROPERTY): widget for widget in widgets if widget.property(_PROPERTY)}
         )
 
     def connectParametersToGui(self, mapping: dict[str, qt.QWidget]) -> int:
