@@ -16,7 +16,7 @@ from CardiacCompletionWidgets.result_section import ResultSection
 from CardiacCompletionWidgets.sample_data import loadSampleHeart
 from CardiacCompletionWidgets.segmentation_watcher import SegmentationWatcher
 from CardiacCompletionWidgets.startup import addToOtherModules
-from CardiacCompletionWidgets.structures_table import LEAVE_OUT, TRUST, TRUST_CUT, StructuresTable
+from CardiacCompletionWidgets.structures_table import LEAVE_OUT, TRUST, TRUST_CUT, StructuresTable, showChoice
 from CardiacCompletionWidgets.torch_installation import ensureTorch, missingPackages
 from slicer import vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
@@ -203,8 +203,9 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.showNotes()
         self.result.show(result, parameters.warnings if result is not None else (), self.run is not None)
         if parameters is not None:
-            self.showChoice(self.ui.conventionComboBox, parameters.convention)
-            self.ui.weightsPathLineEdit.currentPath = parameters.weights
+            showChoice(self.ui.conventionComboBox, parameters.convention)
+            if self.ui.weightsPathLineEdit.currentPath != parameters.weights:  # else the cursor jumps as the user types
+                self.ui.weightsPathLineEdit.currentPath = parameters.weights
         self.updateButtons()
         self.updatePreview()
 
@@ -225,11 +226,6 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         notes = notesOn(node, self._roles.values(), self._castProblem, self.vocabulary)
         self.ui.notesLabel.text = "\n".join(notes)
         self.ui.notesLabel.visible = bool(notes)
-
-    def showChoice(self, combo: qt.QComboBox, data: str) -> None:
-        wasBlocked = combo.blockSignals(True)
-        combo.setCurrentIndex(combo.findData(data))
-        combo.blockSignals(wasBlocked)
 
     def updateButtons(self) -> None:
         """Say with the buttons what can be done now, and with their tooltips why something cannot."""
