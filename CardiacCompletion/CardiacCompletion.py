@@ -9,13 +9,14 @@ import qt
 import slicer
 import vtk
 from CardiacCompletionWidgets.completion_run import CompletionRun
-from CardiacCompletionWidgets.parameters import CardiacCompletionParameterNode, completionOptions
+from CardiacCompletionWidgets.input_notes import notesOn
+from CardiacCompletionWidgets.parameters import CardiacCompletionParameterNode, completionOptions, connectToWidgets
 from CardiacCompletionWidgets.preview_timer import PreviewTimer
 from CardiacCompletionWidgets.result_section import ResultSection
 from CardiacCompletionWidgets.sample_data import loadSampleHeart
 from CardiacCompletionWidgets.segmentation_watcher import SegmentationWatcher
 from CardiacCompletionWidgets.startup import addToOtherModules
-from CardiacCompletionWidgets.structures_table import LEAVE_OUT, TRUST, TRUST_CUT, StructuresTable
+from CardiacCompletionWidgets.structures_table import LEAVE_OUT, TRUST, TRUST_CUT, StructuresTable, showChoice
 from CardiacCompletionWidgets.torch_installation import ensureTorch, missingPackages
 from slicer import vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
@@ -135,7 +136,11 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def initializeParameterNode(self) -> None:
         """Show the scene's parameters; choose the first segmentation if none is chosen."""
-        self.setParameterNode(self.logic.getParameterNode())
+        parameterNode = self.logic.getParameterNode()
+        if self._parameterNode is None or self._parameterNode.parameterNode is not parameterNode.parameterNode:
+            self.setParameterNode(parameterNode)
+        else:
+            self.updatePanel()
         if self._parameterNode.inputSegmentation is None:
             nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
             shown = [node for node in nodes if not node.GetHideFromEditors()]
@@ -152,7 +157,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         # What a loaded scene says of its input is not to be guessed anew.
         self._castInput = parameterNode.inputSegmentation if parameterNode is not None else None
         if parameterNode is not None:
-            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self._parameterNodeGuiTag = connectToWidgets(parameterNode, self.ui)
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
         self.updatePanel()
 
@@ -198,8 +203,9 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.showNotes()
         self.result.show(result, parameters.warnings if result is not None else (), self.run is not None)
         if parameters is not None:
-            self.showChoice(self.ui.conventionComboBox, parameters.convention)
-            self.ui.weightsPathLineEdit.currentPath = parameters.weights
+            showChoice(self.ui.conventionComboBox, parameters.convention)
+            if self.ui.weightsPathLineEdit.currentPath != parameters.weights:  # else the cursor jumps as the user types
+                self.ui.weightsPathLineEdit.currentPath = parameters.weights
         self.updateButtons()
         self.updatePreview()
 
@@ -215,16 +221,11 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self.preview.stop() if choice is None else self.preview.want(*choice)
 
     def showNotes(self) -> None:
-        """Say in words what is unclear about the input."""
-        unclear = [role for role in self._roles.values() if role.ambiguous]
-        notes = [f"{self.vocabulary[role.key].name}: {role.reason}." for role in unclear] or [self._castProblem]
+        """Say in words what is unclear about the input, and what is not offered for it."""
+        node = self._parameterNode.inputSegmentation if self._parameterNode is not None else None
+        notes = notesOn(node, self._roles.values(), self._castProblem, self.vocabulary)
         self.ui.notesLabel.text = "\n".join(notes)
-        self.ui.notesLabel.visible = any(notes)
-
-    def showChoice(self, combo: qt.QComboBox, data: str) -> None:
-        wasBlocked = combo.blockSignals(True)
-        combo.setCurrentIndex(combo.findData(data))
-        combo.blockSignals(wasBlocked)
+        self.ui.notesLabel.visible = bool(notes)
 
     def updateButtons(self) -> None:
         """Say with the buttons what can be done now, and with their tooltips why something cannot."""

@@ -7,6 +7,8 @@ from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrappe
 
 from CardiacCompletionLib.mrml.scene_completion import CompletionOptions
 
+_PROPERTY = "SlicerParameterName"  # in the .ui file
+
 
 @parameterNodeWrapper
 class CardiacCompletionParameterNode:
@@ -32,6 +34,16 @@ class CardiacCompletionParameterNode:
     preview: bool = True
     force: bool = False
     device: Annotated[str, Choice(["auto", "cpu", "cuda", "mps"])] = "auto"
+
+
+def connectToWidgets(parameters: CardiacCompletionParameterNode, ui: object) -> int:
+    """Connect the parameters with the widgets that name one; the tag is for ``disconnectGui``.
+
+    Not by ``connectGui``, which gives back no tag (github.com/Slicer/Slicer/issues/7547), so that nothing could be
+    disconnected and every visit of the module would add connections that reset the choice of the device.
+    """
+    named = [(widget.property(_PROPERTY), widget) for widget in vars(ui).values()]
+    return parameters.connectParametersToGui({name: widget for name, widget in named if name})
 
 
 def completionOptions(parameters: CardiacCompletionParameterNode) -> CompletionOptions:

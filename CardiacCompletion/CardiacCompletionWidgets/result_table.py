@@ -6,7 +6,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from CardiacCompletionLib.mrml.certainty import Certainty
+from CardiacCompletionLib.anatomy.certainty import Certainty
+from CardiacCompletionLib.mrml.certainty import certainty_of
 from CardiacCompletionLib.mrml.segmentation_reading import LABELMAP, origin_of, volume_ml
 from CardiacCompletionWidgets.structures_table import colorIcon, fitHeight
 
@@ -68,7 +69,7 @@ class ResultTable:
 
     def _showRow(self, row: int, node: slicer.vtkMRMLSegmentationNode, ID: str) -> None:
         segment = node.GetSegmentation().GetSegment(ID)
-        certainty = Certainty.of(segment)
+        certainty = certainty_of(segment)
         name = qt.QTableWidgetItem(segment.GetName())
         name.setIcon(colorIcon(tuple(round(255 * channel) for channel in segment.GetColor())))
         words = {"trusted": _("trusted"), "inferred": _("inferred"), "continued": _("continued")}

@@ -73,10 +73,7 @@ class StructuresTable:
             self._showSegments(key, role, segments)
             kept = TRUST_CUT if key in cut else TRUST
             use = kept if key in trusted else LEAVE_OUT if key in leftOut else INFER
-            combo = self._uses[key]
-            wasBlocked = combo.blockSignals(True)
-            combo.setCurrentIndex(combo.findData(use))
-            combo.blockSignals(wasBlocked)
+            showChoice(self._uses[key], use)
 
     def setEnabled(self, enabled: bool) -> None:
         """Rows cannot be changed while a completion runs."""
@@ -136,6 +133,13 @@ class StructuresTable:
         combo.setCurrentIndex(combo.findData(chosen))
         combo.setToolTip(role.reason if role is not None else "")
         combo.blockSignals(wasBlocked)
+
+
+def showChoice(combo: qt.QComboBox, data: str) -> None:
+    """Show the entry that stands for something without calling anyone back."""
+    wasBlocked = combo.blockSignals(True)
+    combo.setCurrentIndex(combo.findData(data))
+    combo.blockSignals(wasBlocked)
 
 
 def fitHeight(table: qt.QTableWidget) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from CardiacCompletionLib.anatomy.certainty import Certainty
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary, load_vocabulary
 from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.errors import CompletionError
@@ -94,7 +95,8 @@ def _complete(arguments: argparse.Namespace, vocabulary: Vocabulary) -> None:
         force=arguments.force,
         samples=arguments.samples,
     )
-    write_heart(result.heart, result.origins, vocabulary, output, result.continued)
+    certainty = {key: Certainty(dice, *result.samples.interval_ml(key)) for key, dice in result.confidence.items()}
+    write_heart(result.heart, result.origins, vocabulary, output, result.continued, certainty)
     if arguments.report:
         _write_report(result, Path(arguments.report))
     if arguments.probability and result.samples is not None:

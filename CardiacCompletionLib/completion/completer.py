@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +80,7 @@ class HeartCompleter:
         resample_trusted: bool = False,
         force: bool = False,
         samples: int = 0,
+        left_out: Collection[str] = (),
     ) -> CompletionResult:
         """Infer every structure that is not trusted, and what lies beyond the cuts of those that are.
 
@@ -93,6 +94,7 @@ class HeartCompleter:
             resample_trusted: infer the trusted structures too, as the model sees them: none comes out as it went in.
             samples: how many plausible hearts to draw for probabilities, intervals and confidence; 0 for none.
             force: complete even what looks wrong; what looks wrong is said in the warnings.
+            left_out: keys that nobody wants: inferred, as the others are fitted to them, but no warning names them.
 
         Raises:
             CompletionError: if nothing is trusted, or what is trusted cannot be part of a heart.
@@ -134,7 +136,7 @@ class HeartCompleter:
             composed.heart,
             tuple(kept.regions),
             inferred,
-            (*(doubt.sentence for doubt in doubts), *self._warnings(wanted, evidence, composed)),
+            (*(doubt.sentence for doubt in doubts), *self._warnings(wanted, left_out, evidence, composed)),
             clock.timings,
             cut=tuple(cuts),
             continued=composed.continued,
@@ -190,12 +192,14 @@ class HeartCompleter:
             )
         return trusted
 
-    def _warnings(self, wanted: Sequence[str], evidence: Evidence, composed: Composition) -> tuple[str, ...]:
+    def _warnings(
+        self, wanted: Sequence[str], left_out: Collection[str], evidence: Evidence, composed: Composition
+    ) -> tuple[str, ...]:
         names = {key: self._vocabulary[key].name for key in self.structures}
         missing = [
             f"{names[key]} could not be inferred from these structures: trust more of them."
             for key in wanted
-            if key not in composed.heart.regions
+            if key not in composed.heart.regions and key not in left_out
         ]
         faceless = [
             f"{names[key]} counts as cut off, but no cut face was found on it, so it is not continued."

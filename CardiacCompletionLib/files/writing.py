@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from CardiacCompletionLib.anatomy.certainty import Certainty
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.terminology import CONTINUED, ORIGIN_TAG, continued_name, entry_of
 from CardiacCompletionLib.anatomy.vocabulary import Structure, Vocabulary
@@ -48,6 +49,7 @@ def write_heart(
     vocabulary: Vocabulary,
     path: str | os.PathLike[str],
     continued: Mapping[str, Region] | None = None,
+    certainty: Mapping[str, Certainty] | None = None,
 ) -> None:
     """Write a heart.
 
@@ -55,13 +57,15 @@ def write_heart(
         origins: key -> ``trusted`` or ``inferred``; stored as a tag of each segment of a .seg.nrrd.
         continued: key -> voxels by which a structure goes on beyond its cut: a segment of its own in a .seg.nrrd, so
             that the structure's own stays as it was; the structure's label in a label map.
+        certainty: key -> how sure the completion is of it; stored as tags of a .seg.nrrd's segment.
 
     Raises:
         CompletionError: if it cannot be written, or if structures overlap and the format has one label per voxel.
     """
     path = check_output(path)
     if path.name.endswith(".seg.nrrd"):
-        write_image(_segmentation_image(_parts(heart, origins, continued or {}, vocabulary), heart), path)
+        parts = _parts(heart, origins, continued or {}, certainty or {}, vocabulary)
+        write_image(_segmentation_image(parts, heart), path)
         return
     regions = {
         key: region.joined(continued[key]) if continued and key in continued else region
@@ -82,21 +86,26 @@ class _Part:
     name: str
     value: int
     structure: Structure
-    origin: str
     region: Region
+    tags: Mapping[str, str]
 
 
 def _parts(
-    heart: Heart, origins: Mapping[str, str], continued: Mapping[str, Region], vocabulary: Vocabulary
+    heart: Heart,
+    origins: Mapping[str, str],
+    continued: Mapping[str, Region],
+    certainty: Mapping[str, Certainty],
+    vocabulary: Vocabulary,
 ) -> list[_Part]:
-    parts = [
-        _Part(key, vocabulary[key].name, vocabulary[key].label, vocabulary[key], origins[key], region)
-        for key, region in heart.regions.items()
-    ]
+    parts = []
+    for key, region in heart.regions.items():
+        structure = vocabulary[key]
+        tags = {ORIGIN_TAG: origins[key], **(certainty[key].tags if key in certainty else {})}
+        parts.append(_Part(key, structure.name, structure.label, structure, region, tags))
     for key, region in continued.items():
         structure = vocabulary[key]
         name, value = continued_name(structure), structure.label + _CONTINUED_VALUES
-        parts.append(_Part(f"{key}_continued", name, value, structure, CONTINUED, region))
+        parts.append(_Part(f"{key}_continued", name, value, structure, region, {ORIGIN_TAG: CONTINUED}))
     return parts
 
 
@@ -117,6 +126,7 @@ def _segmentation_image(parts: list[_Part], heart: Heart) -> sitk.Image:
         first, size = region.start[::-1], region.mask.shape[::-1]
         extent = " ".join(f"{a} {a + n - 1}" for a, n in zip(first, size, strict=True))
         prefix = f"Segment{number}_"
+        tags = {"TerminologyEntry": entry_of(structure), **part.tags}
         header |= {
             f"{prefix}ID": part.identifier,
             f"{prefix}Name": part.name,
@@ -126,7 +136,7 @@ def _segmentation_image(parts: list[_Part], heart: Heart) -> sitk.Image:
             f"{prefix}LabelValue": str(part.value),
             f"{prefix}Layer": str(layer),
             f"{prefix}Extent": extent,
-            f"{prefix}Tags": f"TerminologyEntry:{entry_of(structure)}|{ORIGIN_TAG}:{part.origin}|",
+            f"{prefix}Tags": "".join(f"{name}:{text}|" for name, text in tags.items()),
         }
     images = [image_from_label_map(LabelMap(layer, heart.ijk_to_ras)) for layer in layers]
     image = images[0] if len(images) == 1 else sitk.Compose(images)

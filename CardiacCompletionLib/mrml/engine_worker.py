@@ -77,6 +77,7 @@ class _Engine:
             cut=request.cut,
             force=request.force,
             samples=request.samples,
+            left_out=request.left_out,
         )
         write_result(folder, result, request.left_out)
         append_message(folder, done=True)

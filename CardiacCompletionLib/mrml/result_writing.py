@@ -7,12 +7,13 @@ from collections.abc import Collection
 import numpy as np
 import slicer
 
+from CardiacCompletionLib.anatomy.certainty import Certainty
 from CardiacCompletionLib.anatomy.terminology import CONTINUED, ORIGIN_TAG, continued_name, entry_of
 from CardiacCompletionLib.anatomy.vocabulary import Structure, Vocabulary
 from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.region import Region
-from CardiacCompletionLib.mrml.certainty import Certainty, forget_certainty
+from CardiacCompletionLib.mrml.certainty import forget_certainty, write_certainty
 from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, labelmap_image, set_reference_grid, text_from_grid
 from CardiacCompletionLib.mrml.scene_nodes import place_beside
 from CardiacCompletionLib.mrml.segmentation_reading import (
@@ -87,7 +88,7 @@ def write_result(
             if key not in left_out:
                 segment = add_inferred(output, vocabulary[key], result.heart.regions[key], grid)
                 if key in result.confidence:
-                    Certainty(result.confidence[key], *result.samples.interval_ml(key)).write(segment)
+                    write_certainty(segment, Certainty(result.confidence[key], *result.samples.interval_ml(key)))
         for key, region in result.continued.items():
             add_continued(output, vocabulary[key], region, grid)
         _set_geometry(output, node, grid)

@@ -12,6 +12,12 @@ from CardiacCompletionLib.mrml.scene_completion import CompletionOptions, SceneC
 from CardiacCompletionLib.mrml.undo import CompletionUndo
 
 
+def sequence_shown_by(node: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLSequenceNode | None:
+    """The sequence of which a segmentation shows one item, as its proxy; None if it is a segmentation of its own."""
+    browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForProxyNode(node)
+    return browser.GetSequenceNode(node) if browser is not None else None
+
+
 class SequenceCompletion:
     """The completion of a sequence under way; used as :class:`SceneCompletion` is.
 

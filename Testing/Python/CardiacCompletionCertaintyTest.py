@@ -11,7 +11,7 @@ import slicer
 import vtk
 from panel import VENTRICLES, completeByButton, loadHeart, openPanel, segmentIdOf, segmentNames, settle, trust
 
-from CardiacCompletionLib.mrml.certainty import Certainty
+from CardiacCompletionLib.mrml.certainty import certainty_of
 from CardiacCompletionLib.mrml.plausible_hearts import PlausibleHearts
 from CardiacCompletionLib.mrml.segmentation_reading import volume_ml
 
@@ -63,7 +63,7 @@ class CardiacCompletionCertaintyTest(unittest.TestCase):
         assert low < high
         assert 0.3 * float(volume) < low < 3 * float(volume)
         word, number = confidence.split(" (")
-        said = Certainty.of(self.result.GetSegmentation().GetSegment(segmentIdOf(self.result, "Left atrium")))
+        said = certainty_of(self.result.GetSegmentation().GetSegment(segmentIdOf(self.result, "Left atrium")))
         assert float(number.rstrip(")")) == round(said.confidence, 2)
         assert word == ("high" if said.confidence >= 0.85 else "fair" if said.confidence >= 0.7 else "low")
         assert self.widget.result.table.text(segmentIdOf(self.result, "Left ventricle"))[3:] == ["", ""]

@@ -13,7 +13,7 @@ from panel import COARSE, VENTRICLES, loadHeart, segmentIdOf, segmentNames, wait
 from CardiacCompletion import CardiacCompletionLogic
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
-from CardiacCompletionLib.mrml.certainty import Certainty
+from CardiacCompletionLib.mrml.certainty import certainty_of
 from CardiacCompletionLib.mrml.plausible_hearts import PlausibleHearts
 from CardiacCompletionLib.mrml.segmentation_reading import origin_of, volume_ml
 
@@ -123,7 +123,7 @@ class CardiacCompletionLogicTest(unittest.TestCase):
         shown = self.browser.GetProxyNode(whole)
         assert shown.GetTransformNodeID() == transform.GetID()
         atrium = segmentIdOf(shown, "Left atrium")
-        assert Certainty.of(shown.GetSegmentation().GetSegment(atrium)) is not None
+        assert certainty_of(shown.GetSegmentation().GetSegment(atrium)) is not None
         self.heart.SetAndObserveTransformNodeID(transform.GetID())
         alone = self.complete()
         assert volume_ml(shown, atrium) == volume_ml(alone, segmentIdOf(alone, "Left atrium"))

@@ -170,6 +170,23 @@ class CardiacCompletionMishapsTest(unittest.TestCase):
         assert self.widget.run is None
         assert "harden it first" in self.ui.statusLabel.text
 
+    def test_of_a_sequence_the_panel_says_that_it_completes_one_frame(self) -> None:
+        heart = loadHeart()
+        sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Beating")
+        for index in range(2):
+            sequence.SetDataNodeAtValue(heart, str(index))
+        browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Browser")
+        browser.AddSynchronizedSequenceNode(sequence)
+        slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+        frame = browser.GetProxyNode(sequence)
+        self.ui.inputSelector.setCurrentNode(frame)
+        settle()
+        assert f"{frame.GetName()} is one frame of the sequence Beating" in self.ui.notesLabel.text
+        assert "complete() in the Python console" in self.ui.notesLabel.text
+        self.ui.inputSelector.setCurrentNode(heart)
+        settle()
+        assert not self.ui.notesLabel.text
+
     def test_a_heart_under_a_transform_is_completed_under_it(self) -> None:
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Shift")
         matrix = _scaling(1.0, 1.0, 1.0)

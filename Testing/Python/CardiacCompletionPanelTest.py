@@ -253,6 +253,27 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         self.ui.spacingSpinBox.value = 0.01
         assert parameters.spacing == 0.3
 
+    def test_what_was_chosen_stays_chosen_when_the_user_comes_back(self) -> None:
+        parameters = self.widget._parameterNode.parameterNode
+        self.ui.deviceComboBox.setCurrentIndex(self.ui.deviceComboBox.findText("cpu"))
+        self.ui.spacingSpinBox.value = 2.5
+        for _ in range(2):
+            self.widget.exit()
+            self.widget.enter()
+            assert (self.widget._parameterNode.device, self.widget._parameterNode.spacing) == ("cpu", 2.5)
+        # One change of a widget is one change of the scene: nothing of earlier visits is still connected.
+        changes: list[object] = []
+        tag = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: changes.append(None))
+        self.ui.forceCheckBox.setChecked(True)
+        parameters.RemoveObserver(tag)
+        assert len(changes) == 1
+
+    def test_a_panel_without_a_scene_changes_no_parameter(self) -> None:
+        parameters = self.widget._parameterNode
+        self.widget.setParameterNode(None)
+        self.ui.forceCheckBox.setChecked(True)
+        assert not parameters.force
+
     def test_undo_is_one_step_for_a_new_segmentation(self) -> None:
         heart = loadHeart()
         self.ui.inputSelector.setCurrentNode(heart)

@@ -118,6 +118,7 @@ class _Wrapper:
     def __init__(self, parameterNode: slicer.vtkMRMLScriptedModuleNode) -> None:
         self.parameterNode = parameterNode
         self._guis: dict[int, list[_Connector]] = {}
+        self._nextTag = 0
         self._updating = False
         for parameter in self.allParameters.values():
             if not parameter.isIn(parameterNode):
@@ -135,15 +136,23 @@ class _Wrapper:
     def RemoveObserver(self, tag: int) -> None:
         self.parameterNode.RemoveObserver(tag)
 
-    def connectGui(self, gui: object) -> int:
-        """Connect every child whose SlicerParameterName names a parameter; an unknown name raises."""
+    def connectGui(self, gui: object) -> None:
+        """Connect every child whose SlicerParameterName names a parameter; an unknown name raises.
+
+        Gives back no tag, as Slicer does not (github.com/Slicer/Slicer/issues/7547): it cannot be undone.
+        """
         widgets = [widget for widget in vars(gui).values() if isinstance(widget, qt.QWidget)]
-        mapping = {widget.property(_PROPERTY): widget for widget in widgets if widget.property(_PROPERTY)}
+        self.connectParametersToGui(
+            {widget.property(_PROPERTY): widget for widget in widgets if widget.property(_PROPERTY)}
+        )
+
+    def connectParametersToGui(self, mapping: dict[str, qt.QWidget]) -> int:
+        """Connect widgets by the names of their parameters; the tag is for :meth:`disconnectGui`."""
         unknown = mapping.keys() - self.allParameters.keys()
         if unknown:
             raise ValueError(f"Cannot find a param with the given name: {', '.join(sorted(unknown))}")
         connectors = [_Connector(widget, self.allParameters[name]) for name, widget in mapping.items()]
-        tag = len(self._guis)
+        tag, self._nextTag = self._nextTag, self._nextTag + 1
         self._guis[tag] = connectors
         for connector in connectors:
             connector.write(connector.parameter.read(self.parameterNode))
@@ -151,8 +160,9 @@ class _Wrapper:
         self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: self._updateGui())
         return tag
 
-    def disconnectGui(self, tag: int) -> None:
-        for connector in self._guis.pop(tag):
+    def disconnectGui(self, tag: int | None) -> None:
+        """Of a tag that is not known nothing is said."""
+        for connector in self._guis.pop(tag, []):
             connector.disconnect()
 
     def _callback_for(self, connector: _Connector) -> Callable[[], None]:
@@ -182,7 +192,7 @@ class _Connector:
         "QSpinBox": ("valueChanged(int)", "value"),
         "QDoubleSpinBox": ("valueChanged(double)", "value"),
         "QLineEdit": ("textChanged(QString)", "text"),
-        "QComboBox": ("currentIndexChanged(int)", "currentText"),
+        "QComboBox": ("currentIndexChanged(int)", "currentIndex"),
         "qMRMLNodeComboBox": ("currentNodeIDChanged(QString)", "currentNode"),
     }
     _TYPES: typing.ClassVar[dict[str, type]] = {
@@ -209,6 +219,7 @@ class _Connector:
             choice = next((v for v in self.parameter.validators if isinstance(v, Choice)), None)
             if choice is None:
                 raise RuntimeError("ComboBoxToStringableConnector requires the Choice annotation to be used.")
+            self._choices = choice.choices
             self._widget.clear()
             self._widget.addItems([str(value) for value in choice.choices])
         elif limits is not None:
@@ -223,6 +234,8 @@ class _Connector:
 
     def read(self) -> object:
         value = getattr(self._widget, self._property)
+        if self._widget.className() == "QComboBox":
+            return self._choices[value]  # an empty combo box stands for the last choice, as in Slicer
         return value() if self.parameter.isNode else value
 
     def write(self, value: object) -> None:

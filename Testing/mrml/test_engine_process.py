@@ -20,6 +20,7 @@ from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.completion.samples import Samples
 from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.geometry.region import Region
+from CardiacCompletionLib.model.weights import load_model, save_model
 from CardiacCompletionLib.mrml.casting import cast, players
 from CardiacCompletionLib.mrml.engine_process import EngineJob, EngineProcess
 from CardiacCompletionLib.mrml.exchange import (
@@ -33,6 +34,7 @@ from CardiacCompletionLib.mrml.exchange import (
 )
 from CardiacCompletionLib.mrml.segmentation_reading import read_heart
 from CardiacCompletionLib.resources import resource_path
+from Training.baselines.stiff_mean_heart import blank_network
 
 _SHEARED = np.array([[1.0, 0.3, 0.0, -7.5], [0.1, 0.9, 0.0, 2.0], [0.0, -0.2, 2.0, 1 / 3], [0, 0, 0, 1.0]])
 _TRUSTED = ("left_ventricle", "myocardium", "right_ventricle")
@@ -182,6 +184,20 @@ def test_a_refusal_comes_as_the_engine_s_sentence(engine, heart):
     job = _finish(engine.submit(heart, Request(_TRUSTED, weights="/nowhere/w.safetensors")))
     assert job.error.startswith("The model card /nowhere/w.json is missing or damaged")
     assert engine.running
+
+
+def test_no_warning_names_what_the_user_left_out(engine, heart, tmp_path: Path):
+    """Weights for which coronary arteries have no inside anywhere cannot infer them."""
+    weights = tmp_path / "w.safetensors"
+    model = load_model(None)
+    network = blank_network(model)
+    network.prior.field[network.config.structures.index("coronary_arteries")] = 9.0
+    save_model(network, model.reference, {"recipe": model.card["recipe"]}, weights)
+    request = Request(_TRUSTED, spacing=5.0, device="cpu", weights=str(weights))
+    sentence = "Coronary arteries could not be inferred from these structures: trust more of them."
+    assert sentence in _finish(engine.submit(heart, request)).result.warnings
+    left_out = replace(request, left_out=("coronary_arteries",))
+    assert not any("Coronary" in text for text in _finish(engine.submit(heart, left_out)).result.warnings)
 
 
 def test_an_abandoned_request_does_not_hold_up_the_next(engine, heart):

@@ -14,7 +14,7 @@ from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.completion.samples import Samples
 from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.geometry.region import Region
-from CardiacCompletionLib.mrml.certainty import Certainty
+from CardiacCompletionLib.mrml.certainty import certainty_of
 from CardiacCompletionLib.mrml.plausible_hearts import PlausibleHearts, hearts_of_samples
 from CardiacCompletionLib.mrml.result_writing import mark_as_trusted, new_output_beside, write_result
 from CardiacCompletionLib.mrml.segmentation_reading import ReadHeart, read_heart
@@ -144,9 +144,9 @@ def test_hearts_lie_beside_the_result_in_the_subject_hierarchy(scene):
 def test_certainty_is_a_tag_of_the_segment_until_it_is_trusted(scene):
     output, _read, samples, _centres = _completed(None)
     identifier = segment_id(output, "Right atrium")
-    said = Certainty.of(output.GetSegmentation().GetSegment(identifier))
+    said = certainty_of(output.GetSegmentation().GetSegment(identifier))
     assert said.confidence == 0.8
     np.testing.assert_allclose((said.low_ml, said.high_ml), samples.interval_ml("right_atrium"), atol=1e-3)
-    assert Certainty.of(output.GetSegmentation().GetSegment(segment_id(output, "Left ventricle"))) is None
+    assert certainty_of(output.GetSegmentation().GetSegment(segment_id(output, "Left ventricle"))) is None
     mark_as_trusted(output, identifier)
-    assert Certainty.of(output.GetSegmentation().GetSegment(identifier)) is None
+    assert certainty_of(output.GetSegmentation().GetSegment(identifier)) is None

@@ -73,6 +73,23 @@ def test_what_lies_beyond_the_end_of_a_stub_does_not_count() -> None:
     assert kept.mask.shape[0] == pytest.approx(20, abs=1)
 
 
+def test_what_comes_back_down_beyond_the_end_of_a_stub_does_not_count_either() -> None:
+    """An arch over a stub: its far leg is reached only through the cut. A piece of its own is an error and counts."""
+    k, j, i = np.indices((60, 24, 60))
+    near, far = np.hypot(i - 12, j - 12) < 5, np.hypot(i - 44, j - 12) < 5
+    arch = (np.hypot(np.hypot(i - 28, k - 44) - 16, j - 12) < 5) & (k >= 44)
+    island = (k - 20) ** 2 + (j - 12) ** 2 + (i - 28) ** 2 < 9
+    body = (k - 6) ** 2 + (j - 12) ** 2 + (i - 12) ** 2 < 36
+    stub = near & (k >= 12) & (k < 32)
+    heart = Heart({"body": Region.of_mask(body), "vessel": Region.of_mask(stub)}, (60, 24, 60), np.eye(4))
+    whole = (near & (k >= 12) & (k < 45)) | arch | (far & (k >= 12) & (k < 45)) | island
+    kept = up_to_the_end(Region.of_mask(whole), heart, "vessel")
+    mask = kept.cropped(np.zeros(3, int), np.array(body.shape))
+    assert not mask[far].any()
+    assert mask[island].all()
+    assert mask[stub].mean() > 0.95
+
+
 def test_the_shape_model_infers_what_varies_together() -> None:
     """Two balls whose radii grow together: from a large left one follows a large right one."""
     frame = HeartFrame(np.array([5.0, 6.0, 7.0]), 40.0)

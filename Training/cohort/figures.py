@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import vtk
 from scipy import ndimage
@@ -14,17 +16,35 @@ from Training.cohort.landmarks import Landmarks
 
 VIEWS = {"front": (0, 1, 0), "left": (-1, 0, 0), "back": (0, -1, 0), "right": (1, 0, 0)}
 PLANES = ("axial", "coronal", "sagittal", "four-chamber", "short-axis")
+THIN = {"coronary_arteries"}
 _WALLS = {"right_ventricle_wall", "left_atrium_wall"}  # they would hide what they line
 
 
 def surfaces(label_map: LabelMap, size: int) -> list[np.ndarray]:
     """The heart's surfaces seen from `VIEWS`, each an image float [size, size, 3]; upright, orthographic."""
-    renderer = vtk.vtkRenderer()
-    renderer.SetBackground(1, 1, 1)
+    actors = []
     for structure in load_vocabulary():
         mask = label_map.voxels == structure.label
         if structure.key not in _WALLS and mask.any():
-            renderer.AddActor(_actor(mask, label_map, structure.color, thin=structure.key == "coronary_arteries"))
+            color = np.array(structure.color) / 255
+            actors.append(surface_actor(mask, label_map.ijk_to_ras, color, thin=structure.key in THIN))
+    return photographed(actors, list(VIEWS.values()), size, bounds_of(actors))
+
+
+def bounds_of(actors: Sequence[vtk.vtkActor]) -> np.ndarray:
+    """The box that holds them, RAS mm: float64 [2, 3]."""
+    boxes = np.array([actor.GetBounds() for actor in actors]).reshape(-1, 3, 2)
+    return np.stack([boxes[..., 0].min(axis=0), boxes[..., 1].max(axis=0)])
+
+
+def photographed(
+    actors: Sequence[vtk.vtkActor], sides: Sequence[tuple[float, float, float]], size: int, bounds: np.ndarray
+) -> list[np.ndarray]:
+    """What lies in a box (RAS mm, [2, 3]) seen from several sides, each an image float [size, size, 3]."""
+    renderer = vtk.vtkRenderer()
+    renderer.SetBackground(1, 1, 1)
+    for actor in actors:
+        renderer.AddActor(actor)
     window = vtk.vtkRenderWindow()
     window.SetOffScreenRendering(1)
     window.SetMultiSamples(4)
@@ -32,10 +52,10 @@ def surfaces(label_map: LabelMap, size: int) -> list[np.ndarray]:
     window.AddRenderer(renderer)
     camera = renderer.GetActiveCamera()
     camera.ParallelProjectionOn()
-    low, high = np.array(renderer.ComputeVisiblePropBounds()).reshape(3, 2).T
+    low, high = bounds
     middle = 0.5 * (low + high)
     pictures = []
-    for side in VIEWS.values():
+    for side in sides:
         camera.SetFocalPoint(*middle)
         camera.SetPosition(*(middle + 500.0 * np.array(side)))
         camera.SetViewUp(0, 0, 1)
@@ -51,25 +71,33 @@ def surfaces(label_map: LabelMap, size: int) -> list[np.ndarray]:
     return pictures
 
 
-def _actor(mask: np.ndarray, label_map: LabelMap, color: tuple[int, int, int], thin: bool) -> vtk.vtkActor:
-    """A lit, lightly smoothed surface of a mask [K, J, I] on an axis-aligned grid."""
+def surface_actor(mask: np.ndarray, ijk_to_ras: np.ndarray, color: np.ndarray, thin: bool) -> vtk.vtkActor:
+    """A lit, lightly smoothed surface of a mask [K, J, I] on any grid; colour 0 to 1 [3]."""
     box = ndimage.find_objects(mask.astype(np.uint8))[0]
     soft = ndimage.gaussian_filter(np.pad(mask[box], 3).astype(np.float32), 0.6 if thin else 0.8)
-    first = np.array([s.start - 3 for s in box])[::-1]
     image = vtk.vtkImageData()
     image.SetDimensions(*soft.shape[::-1])
-    image.SetSpacing(*np.diag(label_map.ijk_to_ras)[:3])
-    image.SetOrigin(*label_map.ras_from_ijk(first[None])[0])
+    image.SetOrigin(*(float(s.start - 3) for s in reversed(box)))
     image.GetPointData().SetScalars(numpy_to_vtk(soft.ravel(), deep=True))
     contour = vtk.vtkFlyingEdges3D()
     contour.SetInputData(image)
     contour.SetValue(0, 0.25 if thin else 0.45)
+    contour.ComputeNormalsOff()  # they would be those of the grid's axes
+    place = vtk.vtkTransform()
+    place.SetMatrix(ijk_to_ras.ravel())
+    placed = vtk.vtkTransformPolyDataFilter()
+    placed.SetInputConnection(contour.GetOutputPort())
+    placed.SetTransform(place)
+    normals = vtk.vtkPolyDataNormals()
+    normals.SetInputConnection(placed.GetOutputPort())
+    normals.SplittingOff()
+    normals.Update()
     mapper = vtk.vtkPolyDataMapper()
-    mapper.SetInputConnection(contour.GetOutputPort())
+    mapper.SetInputConnection(normals.GetOutputPort())
     mapper.ScalarVisibilityOff()
     actor = vtk.vtkActor()
     actor.SetMapper(mapper)
-    actor.GetProperty().SetColor(*(channel / 255 for channel in color))
+    actor.GetProperty().SetColor(*color)
     actor.GetProperty().SetSpecular(0.2)
     return actor
 

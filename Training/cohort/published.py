@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 _PETERSEN = "Petersen 2017, J Cardiovasc Magn Reson 19:18"
 _HUDSMITH = "Hudsmith 2005, J Cardiovasc Magn Reson 7:775"
+_KELLER = "Keller 2021, Sci Rep 11 (right atrium size in the general population)"
 _FUCHS = "Fuchs 2016, Eur Heart J Cardiovasc Imaging 17:1009"
 _WOLAK = "Wolak 2008, JACC Cardiovasc Imaging 1:200"
 
@@ -51,9 +52,9 @@ PUBLISHED = (
         1.0,
         "systole",
         18,
-        100,
+        82,
         "ml",
-        f"{_HUDSMITH}: women 42 ± 12, men 50 ± 16 (abstract); {_PETERSEN}: men up to 100 (from memory)",
+        f"{_HUDSMITH}: women 42 ± 12, men 50 ± 16 (abstract)",
     ),
     Published(
         "Myocardial mass",
@@ -100,10 +101,11 @@ PUBLISHED = (
         "right_atrium_ml",
         1.0,
         "systole",
-        29,
+        21,
         170,
         "ml",
-        f"{_FUCHS}, CT: 97.5th percentile of men 85 ml/m² (abstract); lower end {_PETERSEN} (from memory)",
+        f"{_FUCHS}, CT: 97.5th percentile of men 85 ml/m²; {_KELLER}, echocardiography: 5th of women 12.7 ml per m of "
+        "height, 1.62 m assumed (abstracts)",
     ),
     Published(
         "Ascending aorta", "ascending_radius", 2.0, "", 21, 37, "mm", f"{_WOLAK}: 33 ± 4 with walls, 4 taken off"
@@ -149,6 +151,6 @@ PUBLISHED = (
         0.9,
         2.8,
         "mm",
-        "Beinart 2011, J Cardiovasc Electrophysiol 22:1232: 1.89 ± 0.48 (from memory)",
+        "Beinart 2011, J Cardiovasc Electrophysiol 22:1232: 1.89 ± 0.48 (abstract)",
     ),
 )

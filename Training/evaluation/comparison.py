@@ -18,9 +18,11 @@ from Training.evaluation.centreline import centreline_recall
 from Training.evaluation.contestants import Contestant, Question
 from Training.evaluation.metrics import dice, heart_surface, on_grid_of, surface_distances
 from Training.evaluation.truncation import up_to_the_end
+from Training.evaluation.worst_cases import WorstCase, WorstCases
 
-# Contestant, structure -> of every heart: Dice, ASSD mm, HD95 mm, volume error %, recall of the centreline.
-Scores = dict[tuple[str, str], list[tuple[float, float, float, float, float]]]
+# Of one structure of one heart: Dice, ASSD mm, HD95 mm, volume error %, recall of the centreline.
+Row = tuple[float, float, float, float, float]
+Scores = dict[tuple[str, str], list[Row]]  # contestant, structure -> all hearts
 # Branching vessels, whose Dice says little; of their centreline counts what is found within so many mm.
 _BRANCHING = ("coronary_arteries", "pulmonary_veins", "coronary_sinus")
 _RECALL = 3.0
@@ -39,13 +41,15 @@ def compare(
     trusted: tuple[str, ...],
     spacing: float,
     name: str,
+    worst: WorstCases,
 ) -> Scores:
     """Scores of every contestant on the chosen hearts.
 
     Args:
         trusted: what is given; of a structure that a contestant does not know it says nothing.
         spacing: mm at which surfaces are resolved.
-        name: of the trusted structures, for the progress bar.
+        name: of the trusted structures.
+        worst: is shown every completion of the contestant whose worst ones it keeps.
     """
     scores: Scores = defaultdict(list)
     for index in tqdm(chosen, desc=name, unit="heart"):
@@ -54,35 +58,53 @@ def compare(
         question = Question(heart, tested.sources[index], trusted, spacing)
         try:
             for contestant in contestants:
-                for completed in contestant.answers(question):
-                    measure(contestant.name, completed, heart, trusted, partly, scores)
+                for answer in contestant.answers(question):
+                    completed = counted(answer, heart, trusted, partly)
+                    rows = measured(completed, heart, trusted)
+                    for key, row in rows.items():
+                        scores[contestant.name, key].append(row)
+                    if contestant.name == worst.contestant:
+                        overlaps = {key: row[0] for key, row in rows.items()}
+                        worst.look_at(WorstCase(_case_name(tested, index), name, trusted, heart, completed, overlaps))
         except CompletionError as error:
             print(f"left out: {error}")
     return scores
 
 
-def measure(
-    name: str, completion: Heart, heart: Heart, trusted: Sequence[str], partly: Sequence[str], scores: Scores
-) -> None:
-    """Score every structure that was hidden and is known.
+def _case_name(tested: PreparedHearts, index: int) -> str:
+    return tested.sources[index].name.split(".")[0]
 
-    What a completion says beyond the heart's own image, or beyond the end of a structure that is shown only ``partly``,
-    was never labelled and does not count for or against it.
+
+def counted(answer: Heart, heart: Heart, trusted: Sequence[str], partly: Sequence[str]) -> Heart:
+    """What counts of a completion, on the true heart's grid.
+
+    What it says beyond the heart's own image, or beyond the end of a structure that is shown only ``partly``, was never
+    labelled and does not count for or against it.
     """
-    completed = within(on_grid_of(completion, heart))
+    completed = within(on_grid_of(answer, heart))
+    regions = dict(completed.regions)
+    for key in set(partly) & set(heart.regions) & set(regions) - set(trusted):
+        shown = up_to_the_end(regions.pop(key), heart, key)
+        if shown is not None:
+            regions[key] = shown
+    return Heart(regions, completed.shape, completed.ijk_to_ras)
+
+
+def measured(completed: Heart, heart: Heart, trusted: Sequence[str]) -> dict[str, Row]:
+    """Scores of every structure that was hidden and is known."""
+    rows = {}
     for key in heart.regions:
         if key in trusted:
             continue
         found, true = completed.regions.get(key), heart.regions[key]
-        if found is not None and key in partly:
-            found = up_to_the_end(found, heart, key)
         volume_error = ((int(found.mask.sum()) if found else 0) / int(true.mask.sum()) - 1) * 100
         distances = (np.nan, np.nan)
         if found is not None:
             surface = extract_surface(found, heart.shape, heart.ijk_to_ras)
             distances = surface_distances(surface, heart_surface(heart, key))
         recall = centreline_recall(found, true, heart.ijk_to_ras, _RECALL) if key in _BRANCHING else np.nan
-        scores[name, key].append((dice(found, true), *distances, volume_error, recall))
+        rows[key] = (dice(found, true), *distances, volume_error, recall)
+    return rows
 
 
 def within(heart: Heart) -> Heart:

@@ -12,12 +12,14 @@ from Training.data.hearts import PreparedHearts
 from Training.evaluation.comparison import Scores, as_table, compare, mean_dice, usable
 from Training.evaluation.contestants import AlignedMeanHeart, ShapeModel, Trained, Untrained, baselines
 from Training.evaluation.equally_valid import EquallyValid
+from Training.evaluation.pictures import illustrated
 from Training.evaluation.report import origin
+from Training.evaluation.worst_cases import WorstCases
 from Training.schemes import schemes
 
 
 def measured(arguments: argparse.Namespace) -> str:
-    """Markdown: a table for every scheme, and whether the model is ahead of both baselines on each.
+    """Markdown: a table for every scheme, whether the model is ahead of both baselines on each, and pictures.
 
     Raises:
         CompletionError: without training hearts for the baselines.
@@ -30,6 +32,8 @@ def measured(arguments: argparse.Namespace) -> str:
     tested = PreparedHearts([arguments.data], "test", keys, arguments.fold)
     others = EquallyValid(arguments.equally_valid, tested) if arguments.equally_valid else None
     tables, ahead = "", []
+    found: dict[str, Scores] = {}
+    worst = WorstCases(Trained.name)
     for name in arguments.schemes.split(","):
         trusted = schemes()[name]
         chosen = usable(tested, trusted, arguments.hearts)
@@ -41,12 +45,13 @@ def measured(arguments: argparse.Namespace) -> str:
             Trained(model),
             *([others] if others else []),
         ]
-        scores = compare(contestants, tested, chosen, trusted, arguments.spacing, name)
+        scores = found[name] = compare(contestants, tested, chosen, trusted, arguments.spacing, name, worst)
         tables += as_table(name, trusted, keys, [contestant.name for contestant in contestants], scores)
         ahead.append(_standing(name, scores))
     count = min(arguments.hearts, len(tested.cases))
+    section = f"Phase 2, {tested.names[0]}"
     return (
-        f"# Phase 2, {tested.names[0]}: completion\n\n"
+        f"# {section}: completion\n\n"
         f"{count} test hearts, surfaces resolved at {arguments.spacing:g} mm. Baselines learn from at most "
         f"{arguments.baseline_hearts} hearts of each of: {', '.join(training.names)}.\n"
         f"{origin('Model', model)}\n"
@@ -54,7 +59,7 @@ def measured(arguments: argparse.Namespace) -> str:
         + "\n| scheme, mean Dice of what is hidden | aligned mean heart | posterior shape model | model | ahead |\n"
         + "|---|---|---|---|---|\n"
         + "\n".join(ahead)
-        + f"\n{tables}"
+        + f"\n{tables}{illustrated(arguments.report, section, found, worst, training)}"
     )
 
 

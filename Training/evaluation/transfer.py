@@ -17,7 +17,9 @@ from CardiacCompletionLib.model.weights import load_model
 from Training.data.hearts import PreparedHearts, read_manifest
 from Training.evaluation.comparison import Scores, as_table, compare, mean_dice
 from Training.evaluation.contestants import AlignedMeanHeart, Trained, Untrained
+from Training.evaluation.pictures import illustrated
 from Training.evaluation.report import Goal, goal_table, origin
+from Training.evaluation.worst_cases import WorstCases
 from Training.schemes import schemes
 
 _FORGETTING = -0.01
@@ -25,7 +27,7 @@ MEAN, MODEL, FULL, UNMASKED, BEFORE = "B's aligned mean", "model", "full labels"
 
 
 def measured(arguments: argparse.Namespace) -> str:
-    """Markdown: the share of the way for every new structure, and the change in Dice of A's own.
+    """Markdown: the share of the way for every new structure, the change in Dice of A's own, and pictures.
 
     Raises:
         CompletionError: if one of the data sets or weights that are compared was not given.
@@ -46,12 +48,14 @@ def measured(arguments: argparse.Namespace) -> str:
     trained = [Trained(each, name) for name, each in models.items()]
     of_b = PreparedHearts(arguments.training[1:], "train", keys)
     mean = AlignedMeanHeart(model, of_b, shared, arguments.baseline_hearts, MEAN)
-    inferred = compare([mean, Untrained(model), *trained], tested, chosen, old, arguments.spacing, "new structures")
+    worst = WorstCases(MODEL)
+    asked = [mean, Untrained(model), *trained]
+    inferred = compare(asked, tested, chosen, old, arguments.spacing, "new structures", worst)
     before = load_model(arguments.before)
     kept: dict[str, Scores] = {}
     for name in arguments.schemes.split(","):
         contestants = [Trained(before, BEFORE), *(each for each in trained if each.name != FULL)]
-        kept[name] = compare(contestants, tested, chosen, schemes()[name], arguments.spacing, name)
+        kept[name] = compare(contestants, tested, chosen, schemes()[name], arguments.spacing, name, worst)
     names = [MEAN, Untrained.name, *models]
     weights = "\n".join(origin(name.capitalize(), each) for name, each in {**models, BEFORE: before}.items())
     return (
@@ -60,6 +64,7 @@ def measured(arguments: argparse.Namespace) -> str:
         f"({manifests[1]['data_set']}). Surfaces resolved at {arguments.spacing:g} mm.\n{weights}\n\n"
         f"{_share_table(inferred, new, list(models))}\n{_kept_table(kept, old, list(models))}"
         f"{as_table('never labelled in A', old, new, names, inferred)}"
+        f"{illustrated(arguments.report, 'Phase 3', {'new structures': inferred, **kept}, worst, of_b)}"
     )
 
 

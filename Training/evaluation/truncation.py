@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.geometry.cut import planar_caps
@@ -10,9 +11,14 @@ from CardiacCompletionLib.geometry.frame import moments_of
 from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.geometry.surface import extract_surface
 
+_EVERYWHERE = np.ones((3, 3, 3))
+
 
 def up_to_the_end(found: Region, true: Heart, key: str) -> Region | None:
     """The voxels of an inferred structure that do not lie beyond a flat end at which the true one leaves the heart.
+
+    A part that is reached only through such an end lies beyond it, too, though it may come back down, as the
+    descending aorta does.
 
     Args:
         found: on the true heart's grid.
@@ -26,7 +32,13 @@ def up_to_the_end(found: Region, true: Heart, key: str) -> Region | None:
     for cap in planar_caps(surface, true.ijk_to_ras):
         if (cap.point - middle) @ cap.normal > 0:
             beyond |= cap.height(ras) > 0
-    mask = found.mask.copy()
-    mask[tuple(kji[beyond].T)] = False
+    cut_off = np.zeros_like(found.mask)
+    cut_off[tuple(kji[beyond].T)] = True
+    mask = found.mask & ~cut_off
+    pieces, count = ndimage.label(mask, structure=_EVERYWHERE)
+    behind = set(np.unique(pieces[ndimage.binary_dilation(cut_off, structure=_EVERYWHERE)]))
+    held = true.regions[key].holds(kji + np.array(found.start))
+    seen = set(np.unique(pieces[tuple(kji[held].T)]))
+    mask &= ~np.isin(pieces, list((behind - seen) & set(range(1, count + 1))))
     kept = Region.of_mask(mask)
     return None if kept is None else kept.shifted(found.start)
