@@ -127,7 +127,8 @@ class HeartCompleter:
         if samples and inferred:
             clock.stage("samples", 0.9, "Drawing plausible hearts")
             spread = self._calibration.get("spread", {})
-            sampler = HeartSampler(inference, kept, inferred, evidence.frame, spacing, spread, self._vocabulary)
+            free = {key: fields[key] for key in inferred}
+            sampler = HeartSampler(inference, evidence, kept, free, spacing, spread, self._vocabulary)
             drawn = sampler.draw(samples, clock)
         clock.stage("", 1.0, "Done")
         return CompletionResult(

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.clock import Clock
@@ -14,7 +15,8 @@ from CardiacCompletionLib.completion.evidence import Evidence
 from CardiacCompletionLib.completion.field import SampledField, coarse_lattice, sample_field
 from CardiacCompletionLib.completion.trusted_distances import TrustedDistances
 from CardiacCompletionLib.geometry.expectation import Places, Posterior, place_numbers
-from CardiacCompletionLib.geometry.shape_grid import NODES, node_positions, own_unit, to_ras
+from CardiacCompletionLib.geometry.shape_grid import REACH as SHAPE_REACH
+from CardiacCompletionLib.geometry.shape_grid import node_positions, own_unit, to_ras
 from CardiacCompletionLib.geometry.signed_distance import SignedDistance
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 
@@ -85,13 +87,15 @@ class Inference:
         """Keys of the class axis."""
         return self._network.config.structures
 
-    def own_field(self, key: str) -> np.ndarray:
-        """Signed distance float32 [NODES, NODES, NODES] on the grid in a structure's own coordinates, in own units."""
+    def shapes_at(self, key: str, ras: np.ndarray) -> np.ndarray:
+        """How many mm each principal shape adds to a structure's signed distance at RAS mm points [N, 3]: [N, K]."""
         index, frame = self.structures.index(key), self._evidence.frame
         place = Places.of(self.posterior.mean[[index]])
-        nodes = node_positions() @ place.spreads[0].T + place.centroids[0]
-        unit = frame.scale * np.cbrt(np.linalg.det(place.spreads[0]))
-        return (self._distance(key, frame.to_ras(nodes)) / np.float32(unit)).reshape(NODES, NODES, NODES)
+        own = (frame.from_ras(ras) - place.centroids[0]) @ np.linalg.inv(place.spreads[0]) / SHAPE_REACH
+        grid = torch.from_numpy(own.astype(np.float32))[None, None, None]
+        shapes = self._network.prior.shapes[index][None].float().cpu()
+        sampled = functional.grid_sample(shapes, grid, padding_mode="border", align_corners=True)[0, :, 0, 0]
+        return sampled.T.double().numpy() * frame.scale * np.cbrt(np.linalg.det(place.spreads[0]))
 
     def _latents(self) -> torch.Tensor:
         config = self._network.config
