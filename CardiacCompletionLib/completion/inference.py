@@ -70,7 +70,7 @@ class Inference:
         frame, known = self._evidence.frame, self._network.config.structures
         index = torch.tensor([known.index(key) for key in keys], device=self._device)
         answers = []
-        for chunk in np.array_split(ras, max(len(ras) // _CHUNK, 1)):
+        for chunk in np.array_split(ras, max(len(ras) * len(keys) // _CHUNK, 1)):
             self._clock.check()
             with torch.inference_mode():
                 asked = torch.from_numpy(frame.from_ras(chunk).astype(np.float32))[None, None].to(self._device)
@@ -115,15 +115,13 @@ class Inference:
 
     def _told(self) -> dict[str, SignedDistance]:
         """Signed distances of the trusted structures that place the heart, or show all of themselves."""
-        evidence = self._evidence
-        heart, fields = evidence.heart, {}
-        for key, surface in evidence.surfaces.items():
-            cut = key in evidence.cuts
-            if cut and key not in evidence.telling:
+        evidence, fields = self._evidence, {}
+        for key, structure in evidence.seen.items():
+            if key in evidence.cuts and key not in evidence.telling:
                 continue
             self._clock.check()
             # A cut structure's own shape ends at the cut, so its field is that of what is there.
-            fields[key] = SignedDistance(heart.regions[key], heart.shape, heart.ijk_to_ras, None if cut else surface)
+            fields[key] = structure.distance
         return fields
 
     def _posterior(self, told: Mapping[str, SignedDistance]) -> Posterior:

@@ -8,6 +8,8 @@ flow of a velocity field neither tears nor folds (Arsigny et al. 2006, MICCAI, L
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from scipy.linalg import cho_factor, cho_solve
@@ -16,9 +18,8 @@ from torch.nn import functional
 
 from CardiacCompletionLib.geometry.lattice import Lattice
 
-# Millimetres: how far apart the heart moves alike, and how far it moves.
-_REACH = 25.0
-_USUAL = 10.0
+# Millimetres: how far the heart moves, and how far apart it does so alike: as a whole, and in its shapes.
+_MOVES = ((10.0, 25.0), (4.0, 10.0))
 _SQUARINGS = 5
 
 
@@ -29,15 +30,20 @@ class Motion:
         points: RAS mm [P, 3].
         slack: covariance, mm2 [P, 3, 3], of how far each may end from where it is led.
         lattice: where the motion is wanted; coarse, for it is smooth.
+        check: called now and then; what it raises ends the work.
     """
 
-    def __init__(self, points: np.ndarray, slack: np.ndarray, lattice: Lattice) -> None:
+    def __init__(
+        self, points: np.ndarray, slack: np.ndarray, lattice: Lattice, check: Callable[[], None] = lambda: None
+    ) -> None:
         self._lattice = lattice
         covariance = np.kron(_alike(points, points), np.eye(3))
         of_points = covariance.reshape(len(points), 3, len(points), 3)
         each = np.arange(len(points))
         of_points[each, :, each, :] += slack
+        check()
         self._factor = cho_factor(covariance, overwrite_a=True)
+        check()
         self._everywhere = _alike(lattice.all_points(), points).astype(np.float32)
 
     def back(self, velocity: np.ndarray) -> torch.Tensor:
@@ -65,4 +71,5 @@ def interpolated(values: torch.Tensor, nodes: torch.Tensor) -> torch.Tensor:
 
 def _alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Covariance, mm2, [A, B] of what points [A, 3] and [B, 3] move by, along any axis."""
-    return _USUAL**2 * np.exp(-0.5 * cdist(a, b, "sqeuclidean") / _REACH**2)
+    squares = cdist(a, b, "sqeuclidean")
+    return sum(far**2 * np.exp(-0.5 * squares / reach**2) for far, reach in _MOVES)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
-from scipy.ndimage import binary_dilation
 from torch.nn import functional
 
 from CardiacCompletionLib.anatomy.heart import Heart
@@ -26,8 +25,6 @@ from CardiacCompletionLib.geometry.surface import Surface, extract_surface
 _SKIN, _DEEP = 0.25, 3.0
 # Nodes around a structure in which its depth is kept.
 _MARGIN = 2
-# At how many places at most a structure holds to another.
-_HOLDS = 12
 
 
 class MovableHeart:
@@ -40,14 +37,20 @@ class MovableHeart:
         kept: the trusted structures, which no motion touches.
         fields: of the hidden structures.
         lattice: shares its axes with the fields, and holds all of them.
+        check: called often; what it raises ends the work.
     """
 
     def __init__(
-        self, kept: Heart, fields: Mapping[str, SampledField], lattice: Lattice, vocabulary: Vocabulary
+        self,
+        kept: Heart,
+        fields: Mapping[str, SampledField],
+        lattice: Lattice,
+        vocabulary: Vocabulary,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
-        self._lattice, self._vocabulary = lattice, vocabulary
+        self._lattice, self._vocabulary, self._check = lattice, vocabulary, check
         self._kept = on_lattice(kept, lattice)
-        whole = compose(self._kept, fields, vocabulary).heart.regions
+        whole = compose(self._kept, fields, vocabulary, check=check).heart.regions
         self.likeliest: dict[str, Region] = {key: whole[key] for key in fields if key in whole}
         self._depths = {key: self._depth(fields[key], region) for key, region in self.likeliest.items()}
         self._anybody = torch.full(lattice.shape, _SKIN)
@@ -68,6 +71,7 @@ class MovableHeart:
         held = interpolated(self._anybody[None], back)[0] < 0
         for region in self._kept.regions.values():
             held[region.box][torch.from_numpy(region.mask)] = False
+        self._check()
         places = back[:, held]
         deepest, owner = torch.ones(places.shape[1]), torch.zeros(places.shape[1], dtype=torch.uint8)
         for number, (low, depth) in enumerate(self._depths.values(), start=1):
@@ -77,6 +81,7 @@ class MovableHeart:
             found = interpolated(depth[None], own[:, near])[0]
             wins = found < deepest[near]
             deepest[near[wins]], owner[near[wins]] = found[wins], number
+        self._check()
         owners = np.zeros(self._lattice.shape, dtype=np.uint8)
         owners[held.numpy()] = owner.numpy()
         regions = {}
@@ -112,17 +117,6 @@ class MovableHeart:
     def surface(self, key: str) -> Surface:
         """Of a hidden structure, unmoved."""
         return extract_surface(self.likeliest[key], self._lattice.shape, self._kept.ijk_to_ras)
-
-    def attached(self) -> np.ndarray:
-        """RAS mm [N, 3], nodes of hidden structures beside the trusted ones that they touch in every heart."""
-        points = [np.empty((0, 3))]
-        for key, region in self.likeliest.items():
-            low, high = np.array(region.start) - 1, np.add(region.start, region.mask.shape) + 1
-            for other in self._kept.regions.keys() & set(self._vocabulary.neighbours(key)):
-                beside = binary_dilation(self._kept.regions[other].cropped(low, high), np.ones((3, 3, 3)))
-                kji = np.argwhere(beside & region.cropped(low, high)) + low
-                points.append(self._lattice.points(kji[:: len(kji) // _HOLDS + 1]))
-        return np.concatenate(points)
 
     def _depth(self, field: SampledField, region: Region) -> tuple[np.ndarray, torch.Tensor]:
         """First node, and signed distance float32 [k, j, i] in steps: the field's, its sign as was composed."""

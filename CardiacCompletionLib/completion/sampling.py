@@ -33,11 +33,10 @@ _ROOM = 20.0
 _COARSE = 8.0
 # Points on each hidden and each trusted structure by which motions are led.
 _BODY, _WALL = 48, 30
-# Millimetres by which a hidden surface may miss where it is led, across and along it; a trusted wall be left, and slid
-# along; and what holds to one slip.
+# Millimetres by which a hidden surface may miss where it is led, across and along it, and a trusted wall may be left
+# and slid along.
 _MISS, _STRAY = 1.5, 3.0
-_LEAVE, _SLIDE = 0.3, 4.0
-_SLIP = 1.0
+_LEAVE, _SLIDE = 0.3, 6.0
 
 
 class HeartSampler:
@@ -59,36 +58,32 @@ class HeartSampler:
         spacing: float,
         spread: Mapping[str, float],
         vocabulary: Vocabulary,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._lattice, coarse = _lattices(fields, kept, max(spacing, FINEST))
         self._stride = round(float(np.linalg.norm(coarse.steps[:, 0]) / np.linalg.norm(self._lattice.steps[:, 0])))
-        self._heart = MovableHeart(kept, fields, self._lattice, vocabulary)
+        self._heart = MovableHeart(kept, fields, self._lattice, vocabulary, clock.check)
         bodies = [self._heart.surface(key).resampled(_BODY) for key in self._heart.likeliest]
         widths = np.array([spread.get(key, 1.0) for key in inference.structures])
         self._drawn = DrawnHearts(inference, evidence.frame, tuple(self._heart.likeliest), bodies, widths)
         walls = [evidence.surfaces[key].resampled(_WALL) for key in kept.regions if len(evidence.surfaces[key].points)]
-        held = self._heart.attached()
-        self._still = sum(len(wall.points) for wall in walls) + len(held)
+        self._still = sum(len(wall.points) for wall in walls)
         self._motion = Motion(
-            np.concatenate([*(surface.points for surface in (*bodies, *walls)), held]),
-            np.concatenate(
-                [
-                    *(_slack(surface, _MISS, _STRAY) for surface in bodies),
-                    *(_slack(surface, _LEAVE, _SLIDE) for surface in walls),
-                    *([_SLIP**2 * np.eye(3)[None]] * len(held)),
-                ]
-            ),
+            np.concatenate([surface.points for surface in (*bodies, *walls)]),
+            np.concatenate([_slack(s, _MISS, _STRAY) for s in bodies] + [_slack(s, _LEAVE, _SLIDE) for s in walls]),
             coarse,
+            clock.check,
         )
 
-    def draw(self, count: int, clock: Clock) -> Samples:
+    def draw(self, count: int) -> Samples:
         """``count`` hearts, the same ones for the same input."""
         generator = np.random.default_rng(_SEED)
         likeliest = self._heart.likeliest
         overlap = dict.fromkeys(likeliest, 0.0)
         hearts = []
         for number in range(count):
-            clock.tell(_BEGIN + (_END - _BEGIN) * number / count, f"Plausible heart {number + 1} of {count}")
+            self._clock.tell(_BEGIN + (_END - _BEGIN) * number / count, f"Plausible heart {number + 1} of {count}")
             velocity = np.concatenate([self._drawn.draw(generator), np.zeros((self._still, 3))])
             drawn = self._heart.moved(self._motion.back(velocity) * self._stride)
             hearts.append(drawn)
