@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="prepared hearts, of which the test split is used")
     parser.add_argument("--real", metavar="DIR", help="prepared real hearts, for the usual score")
     parser.add_argument("--weights", required=True, metavar="FILE", help="its card is written anew")
-    parser.add_argument("--schemes", default="lv,ventricles,left_heart,right_chambers,chambers", metavar="NAME[,NAME...]")
+    parser.add_argument(
+        "--schemes", default="lv,ventricles,left_heart,right_chambers,chambers", metavar="NAME[,NAME...]"
+    )
     parser.add_argument("--hearts", type=int, default=16, help="test hearts at most")
     parser.add_argument("--samples", type=int, default=16)
 
