@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="prepared hearts, of which the test split is used")
     parser.add_argument("--real", metavar="DIR", help="prepared real hearts, for the usual score")
     parser.add_argument("--weights", required=True, metavar="FILE", help="its card is written anew")
-    parser.add_argument("--schemes", default="lv,ventricles,left_heart,chambers", metavar="NAME[,NAME...]")
+    parser.add_argument(
+        "--schemes", default="lv,ventricles,left_heart,right_chambers,chambers", metavar="NAME[,NAME...]"
+    )
     parser.add_argument("--hearts", type=int, default=16, help="test hearts at most")
     parser.add_argument("--samples", type=int, default=16)
 
@@ -93,8 +95,9 @@ def _deviations(
     """By structure: how many standard deviations of the drawn log-volumes the true one lies from their mean."""
     deviations = defaultdict(list)
     for name in arguments.schemes.split(","):
-        for heart, keys, result in completed_with_samples(completer, tested, chosen, name, arguments.samples):
-            for key in keys:
-                logs = np.log(np.maximum(result.samples.volumes_ml[key], 1e-3))
-                deviations[key].append((np.log(heart.volume_ml(key)) - logs.mean()) / max(logs.std(ddof=1), 1e-3))
+        for sampled in completed_with_samples(completer, tested, chosen, name, arguments.samples):
+            for key in sampled.keys:
+                logs = np.log(np.maximum(sampled.result.samples.volumes_ml[key], 1e-3))
+                true = np.log(sampled.heart.volume_ml(key))
+                deviations[key].append((true - logs.mean()) / max(logs.std(ddof=1), 1e-3))
     return deviations

@@ -4,6 +4,8 @@ Side by side in one run, weights loaded, the bundled heart with five structures 
 our sparse way, the same network asked at every node, and the upstream way (a network of VecHeart's size asked at 129
 points a side, one class at a time); of the last two a slice is timed and multiplied, for the work is the same
 everywhere.
+Each is timed when the same segmentation was completed before with another choice of trust, as a preview is; beside it
+stands the first time. Then sixteen plausible hearts, and the longest wait from a cancel to the next look for it.
 The floor is the floating-point work of the sparse way's questions at this computer's measured matrix-multiply rate.
 Peak memory is that of a process of its own for each spacing, with what loading the weights took set apart.
 """
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -23,6 +26,7 @@ from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.completion.inference import REACH
+from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.files.reading import read_segmentation
 from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
@@ -35,6 +39,7 @@ CASES = {
 UPSTREAM = HeartModelConfig(structures=("a", "b", "c", "d", "e"), dim=512, depth=7, latents=256, points=1024)
 UPSTREAM_SIDE = 129
 SLICE = 8192
+SAMPLES = 16
 
 
 def seconds(work: Callable[[], object], repeats: int = 3) -> float:
@@ -85,6 +90,11 @@ def upstream_seconds(structures: int) -> float:
     return once / SLICE * UPSTREAM_SIDE**3 * structures
 
 
+def unknowing(completer: HeartCompleter) -> HeartCompleter:
+    """One with the same weights that has seen no heart yet."""
+    return HeartCompleter(completer._model, "cpu")
+
+
 def questions(completer: HeartCompleter, work: Callable[[], object]) -> int:
     """How many points of how many structures the network is asked for."""
     network, asked = completer._model.network, 0
@@ -127,20 +137,39 @@ def print_own_peak(spacing: float) -> None:
 
 
 def print_case(completer: HeartCompleter, heart: Heart, name: str, spacing: float, rate: float) -> None:
-    def work() -> object:
+    def work(completer: HeartCompleter = completer) -> CompletionResult:
         return completer.complete(
             heart, CASES.get(name, tuple(heart.regions)), spacing, resample_trusted=name not in CASES
         )
 
+    first = seconds(lambda: work(unknowing(completer)))
     ours, asked = seconds(work), questions(completer, work)
     floor = asked * work_per_question(completer._model.network.config) / rate
     timings = ", ".join(f"{stage} {share:.2f}" for stage, share in work().timings.items())
     print(f"{name}, {spacing} mm: {ours:.2f} s ({timings}), {ours / floor:.1f} times the floor ({asked} questions)")
+    print(f"  the first time:              {first:.2f} s")
     if spacing != 1.0 or name != "five structures missing":
         return
     dense, upstream = dense_seconds(completer, 5, spacing), upstream_seconds(5)
     print(f"  the same network everywhere: {dense:.0f} s, {dense / ours:.0f} times ours")
     print(f"  the upstream way:            {upstream:.0f} s, {upstream / ours:.0f} times ours")
+
+
+def print_samples(completer: HeartCompleter, heart: Heart) -> None:
+    """How long plausible hearts take, and how long it takes at most until a cancel is seen."""
+    name = "five structures missing"
+
+    def cancel() -> bool:
+        looks.append(time.perf_counter())
+        return False
+
+    timings = completer.complete(heart, CASES[name], 1.5, samples=SAMPLES).timings
+    print(f"{name}, {SAMPLES} plausible hearts at 1.5 mm: {timings['samples']:.2f} s more")
+    looks = [time.perf_counter()]
+    unknowing(completer).complete(heart, CASES[name], 1.0, samples=2, cancel=cancel)
+    looks.append(time.perf_counter())
+    longest = max(later - sooner for sooner, later in pairwise(looks))
+    print(f"longest time between two looks for a cancel at 1.0 mm, samples included: {longest:.2f} s")
 
 
 def main() -> None:
@@ -158,6 +187,7 @@ def main() -> None:
     for name in (*CASES, "all ten structures"):
         for spacing in (2.5, 1.0):
             print_case(completer, heart, name, spacing, rate)
+    print_samples(completer, heart)
     for spacing in (2.0, 1.0, 0.5):
         subprocess.run(
             [sys.executable, __file__, "--threads", str(arguments.threads), "--peak", str(spacing)], check=True

@@ -24,6 +24,7 @@ from CardiacCompletionLib.completion.plausibility import (
     unlikeness,
 )
 from CardiacCompletionLib.completion.result import CompletionResult
+from CardiacCompletionLib.completion.seen import LastSeen
 from CardiacCompletionLib.errors import CompletionError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class HeartCompleter:
         self._model = model
         self._device = device
         self._vocabulary = load_vocabulary()
+        self._last_seen = LastSeen()
 
     @classmethod
     def load(cls, weights: str | Path | None = None, device: str = "auto") -> HeartCompleter:
@@ -129,8 +131,9 @@ class HeartCompleter:
         if samples and inferred:
             clock.stage("samples", 0.9, "Drawing plausible hearts")
             spread = self._calibration.get("spread", {})
-            sampler = HeartSampler(inference, kept, inferred, evidence.frame, spacing, spread, self._vocabulary)
-            drawn = sampler.draw(samples, clock)
+            free = {key: fields[key] for key in inferred}
+            sampler = HeartSampler(inference, evidence, kept, free, spacing, spread, self._vocabulary, clock)
+            drawn = sampler.draw(samples)
         clock.stage("", 1.0, "Done")
         return CompletionResult(
             composed.heart,
@@ -151,7 +154,7 @@ class HeartCompleter:
         network, reference, vocabulary = self._model.network, self._model.reference, self._vocabulary
         doubts = doubts_about_voxels(partial, vocabulary)
         refuse(doubts, force)
-        measured = measure(partial, reference, clock)
+        measured = measure(partial, reference, clock, self._last_seen)
         doubts += doubts_about_fragments(partial, measured.moments, reference, vocabulary, scale=None)
         refuse(doubts, force)
         expectation = network.prior.expectation(network.config.structures)

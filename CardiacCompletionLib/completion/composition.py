@@ -80,7 +80,7 @@ def compose(
     for key in sorted(fields, key=lambda key: vocabulary[key].on_top):
         check()
         low, high = (extent - lower for extent in extents[key])
-        values = _on_grid(fields[key], grown.ijk_to_ras, low, high)
+        values = on_grid(fields[key], grown.ijk_to_ras, low, high)
         if key in cuts:
             values = continued_values(values, fields[key], grown.regions[key], cuts[key], grown.ijk_to_ras, low)
         work.paint(key, low - work.first, values, vocabulary[key].on_top)
@@ -142,8 +142,8 @@ def _to_kji(ras: np.ndarray, ijk_to_ras: np.ndarray) -> np.ndarray:
     return (ras @ inverse[:3, :3].T + inverse[:3, 3])[:, ::-1]
 
 
-def _on_grid(field: SampledField, ijk_to_ras: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Field values at voxels low to high (k, j, i); lattice and grid share their axes."""
+def on_grid(field: SampledField, ijk_to_ras: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Field values at voxels low to high (k, j, i), infinite beyond the field; lattice and grid share their axes."""
     lattice = field.lattice
     origin = np.linalg.solve(lattice.steps, ijk_to_ras[:3, 3] - lattice.origin)
     step = np.diag(np.linalg.solve(lattice.steps, ijk_to_ras[:3, :3][:, ::-1]))

@@ -15,7 +15,8 @@ import numpy as np
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
-from CardiacCompletionLib.geometry.cut import CutFace, border_cuts, planar_caps
+from CardiacCompletionLib.completion.seen import SeenStructure
+from CardiacCompletionLib.geometry.cut import CutFace, border_cuts
 from CardiacCompletionLib.geometry.surface import Surface
 
 # Cosines: a cap looks outward, or at a structure.
@@ -32,7 +33,7 @@ _NEAR = 2.5
 
 def find_cuts(
     heart: Heart,
-    surfaces: Mapping[str, Surface],
+    seen: Mapping[str, SeenStructure],
     said: Mapping[str, bool],
     middle: np.ndarray,
     places: Mapping[str, tuple[np.ndarray, float]],
@@ -43,12 +44,16 @@ def find_cuts(
 
     Args:
         heart: the trusted structures.
-        surfaces: of each of them.
+        seen: of each of them what its voxels say.
         said: key -> cut or whole, where the user has said so; faces are then looked for harder, or not at all.
         middle: RAS mm [3], of the heart.
         places: key -> centroid (RAS mm) and size (mm) of every structure, as seen or as expected.
         check: called often; what it raises ends the work.
     """
+    surfaces = {}
+    for key, structure in seen.items():
+        check()
+        surfaces[key] = structure.surface
     cuts = {}
     for key, region in heart.regions.items():
         check()
@@ -57,7 +62,7 @@ def find_cuts(
         must = said.get(key, False)
         faces = border_cuts(region, heart.shape, heart.ijk_to_ras, flat=not must)
         looked_for = must or not vocabulary[key].open_ended
-        caps = planar_caps(surfaces[key], heart.ijk_to_ras) if looked_for else []
+        caps = seen[key].caps if looked_for else []
         neighbours = [places[other] for other in _opens_into(key, vocabulary) if other in places]
         open_ended = [
             cap

@@ -11,10 +11,11 @@ from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.clock import Clock
 from CardiacCompletionLib.completion.cutting import find_cuts
+from CardiacCompletionLib.completion.seen import LastSeen, SeenStructure
 from CardiacCompletionLib.geometry.cut import CutFace, off_faces
 from CardiacCompletionLib.geometry.expectation import Expectation, Places
-from CardiacCompletionLib.geometry.frame import HeartFrame, Moments, Reference, fit_frame, moments_of
-from CardiacCompletionLib.geometry.surface import Surface, extract_surface
+from CardiacCompletionLib.geometry.frame import HeartFrame, Moments, Reference, fit_frame
+from CardiacCompletionLib.geometry.surface import Surface
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Evidence:
 
     Attributes:
         heart: the trusted structures.
+        seen: of each of them what its voxels say.
         surfaces: of each of them; no point lies on a cut.
         moments: of each of them, of what is there.
         cuts: faces of those that are cut off, none where no face was found.
@@ -31,6 +33,7 @@ class Evidence:
     """
 
     heart: Heart
+    seen: Mapping[str, SeenStructure]
     surfaces: Mapping[str, Surface]
     moments: Mapping[str, Moments]
     cuts: Mapping[str, tuple[CutFace, ...]]
@@ -45,23 +48,26 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Measured:
-    """The surfaces and moments of the trusted structures, and the frame that all of them give."""
+    """What the voxels of the trusted structures say, and the frame that all of them give."""
 
     heart: Heart
-    surfaces: Mapping[str, Surface]
+    seen: Mapping[str, SeenStructure]
     moments: Mapping[str, Moments]
     frame: HeartFrame
 
 
-def measure(heart: Heart, reference: Reference, clock: Clock) -> Measured:
-    """Look at the trusted structures, of which ``heart`` holds no others."""
-    surfaces, moments = {}, {}
-    for key, region in heart.regions.items():
+def measure(heart: Heart, reference: Reference, clock: Clock, last_seen: LastSeen | None = None) -> Measured:
+    """Look at the trusted structures, of which ``heart`` holds no others.
+
+    Args:
+        last_seen: what is remembered of them from before.
+    """
+    seen = (last_seen or LastSeen()).look_at(heart)
+    moments = {}
+    for key, structure in seen.items():
         clock.check()
-        moments[key] = moments_of(region, heart.ijk_to_ras)
-        clock.check()
-        surfaces[key] = extract_surface(region, heart.shape, heart.ijk_to_ras)
-    return Measured(heart, surfaces, moments, fit_frame(moments, reference))
+        moments[key] = structure.moments
+    return Measured(heart, seen, moments, fit_frame(moments, reference))
 
 
 def weigh(
@@ -79,11 +85,14 @@ def weigh(
     """
     heart, moments = measured.heart, measured.moments
     places = _places(moments, measured.frame, expectation)
-    cuts = find_cuts(heart, measured.surfaces, said, measured.frame.origin, places, vocabulary, clock.check)
-    surfaces = {key: off_faces(s, cuts.get(key, ()), heart.ijk_to_ras) for key, s in measured.surfaces.items()}
+    cuts = find_cuts(heart, measured.seen, said, measured.frame.origin, places, vocabulary, clock.check)
+    surfaces = {
+        key: off_faces(structure.surface, cuts.get(key, ()), heart.ijk_to_ras)
+        for key, structure in measured.seen.items()
+    }
     telling = _telling(moments, cuts, reference)
     frame = fit_frame({key: moments[key] for key in telling}, reference)
-    return Evidence(heart, surfaces, moments, cuts, telling, frame)
+    return Evidence(heart, measured.seen, surfaces, moments, cuts, telling, frame)
 
 
 def _telling(

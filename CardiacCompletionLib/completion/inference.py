@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.clock import Clock
@@ -14,7 +15,8 @@ from CardiacCompletionLib.completion.evidence import Evidence
 from CardiacCompletionLib.completion.field import SampledField, coarse_lattice, sample_field
 from CardiacCompletionLib.completion.trusted_distances import TrustedDistances
 from CardiacCompletionLib.geometry.expectation import Places, Posterior, place_numbers
-from CardiacCompletionLib.geometry.shape_grid import NODES, node_positions, own_unit, to_ras
+from CardiacCompletionLib.geometry.shape_grid import REACH as SHAPE_REACH
+from CardiacCompletionLib.geometry.shape_grid import node_positions, own_unit, to_ras
 from CardiacCompletionLib.geometry.signed_distance import SignedDistance
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 
@@ -68,7 +70,7 @@ class Inference:
         frame, known = self._evidence.frame, self._network.config.structures
         index = torch.tensor([known.index(key) for key in keys], device=self._device)
         answers = []
-        for chunk in np.array_split(ras, max(len(ras) // _CHUNK, 1)):
+        for chunk in np.array_split(ras, max(len(ras) * len(keys) // _CHUNK, 1)):
             self._clock.check()
             with torch.inference_mode():
                 asked = torch.from_numpy(frame.from_ras(chunk).astype(np.float32))[None, None].to(self._device)
@@ -85,13 +87,15 @@ class Inference:
         """Keys of the class axis."""
         return self._network.config.structures
 
-    def own_field(self, key: str) -> np.ndarray:
-        """Signed distance float32 [NODES, NODES, NODES] on the grid in a structure's own coordinates, in own units."""
+    def shapes_at(self, key: str, ras: np.ndarray) -> np.ndarray:
+        """How many mm each principal shape adds to a structure's signed distance at RAS mm points [N, 3]: [N, K]."""
         index, frame = self.structures.index(key), self._evidence.frame
         place = Places.of(self.posterior.mean[[index]])
-        nodes = node_positions() @ place.spreads[0].T + place.centroids[0]
-        unit = frame.scale * np.cbrt(np.linalg.det(place.spreads[0]))
-        return (self._distance(key, frame.to_ras(nodes)) / np.float32(unit)).reshape(NODES, NODES, NODES)
+        own = (frame.from_ras(ras) - place.centroids[0]) @ np.linalg.inv(place.spreads[0]) / SHAPE_REACH
+        grid = torch.from_numpy(own.astype(np.float32))[None, None, None]
+        shapes = self._network.prior.shapes[index][None].float().cpu()
+        sampled = functional.grid_sample(shapes, grid, padding_mode="border", align_corners=True)[0, :, 0, 0]
+        return sampled.T.double().numpy() * frame.scale * np.cbrt(np.linalg.det(place.spreads[0]))
 
     def _latents(self) -> torch.Tensor:
         config = self._network.config
@@ -111,15 +115,13 @@ class Inference:
 
     def _told(self) -> dict[str, SignedDistance]:
         """Signed distances of the trusted structures that place the heart, or show all of themselves."""
-        evidence = self._evidence
-        heart, fields = evidence.heart, {}
-        for key, surface in evidence.surfaces.items():
-            cut = key in evidence.cuts
-            if cut and key not in evidence.telling:
+        evidence, fields = self._evidence, {}
+        for key, structure in evidence.seen.items():
+            if key in evidence.cuts and key not in evidence.telling:
                 continue
             self._clock.check()
             # A cut structure's own shape ends at the cut, so its field is that of what is there.
-            fields[key] = SignedDistance(heart.regions[key], heart.shape, heart.ijk_to_ras, None if cut else surface)
+            fields[key] = structure.distance
         return fields
 
     def _posterior(self, told: Mapping[str, SignedDistance]) -> Posterior:

@@ -57,11 +57,12 @@ def bridge(work: Workspace, key: str, origin: str) -> None:
         return
     pieces, count = ndimage.label(work.own(key, box), structure=np.ones((3, 3, 3)))
     reached = ndimage.binary_dilation(target, structure=np.ones((3, 3, 3)))
+    apart = sorted(set(range(1, count + 1)) - set(np.unique(pieces[reached]).tolist()))
+    if not apart:
+        return
     tree = cKDTree(np.argwhere(target & ~ndimage.binary_erosion(target)) * work.spacing)
-    for number in range(1, count + 1):
+    for number in apart:
         piece = pieces == number
-        if (piece & reached).any():
-            continue
         places = np.argwhere(piece) * work.spacing
         distance, nearest = tree.query(places, distance_upper_bound=_BRIDGE)
         if np.isfinite(distance).any():

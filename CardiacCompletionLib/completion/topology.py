@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,13 @@ class Topology:
         pairs = {tuple(sorted((s.key, other))) for s in vocabulary for other in s.touches}
         contacts = {(a, b): touch(regions[a], regions[b]) for a, b in sorted(pairs) if a in regions and b in regions}
         return cls(pieces, contacts)
+
+    def is_sound(self, keys: Iterable[str], vocabulary: Vocabulary) -> bool:
+        """Whether these structures are there, in no more pieces than anatomy has, and touch what they should."""
+        looked_at = set(keys)
+        return all(0 < self.pieces.get(key, 0) <= vocabulary[key].pieces for key in looked_at) and all(
+            touch for pair, touch in self.contacts.items() if looked_at & set(pair)
+        )
 
 
 def touch(a: Region, b: Region) -> bool:

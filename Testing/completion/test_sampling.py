@@ -12,8 +12,11 @@ import SimpleITK as sitk
 
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.command_line.main import main
+from CardiacCompletionLib.completion.regridding import on_lattice
 from CardiacCompletionLib.completion.result import CompletionResult
+from CardiacCompletionLib.completion.topology import Topology
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.resources import resource_path
 from Training.evaluation.metrics import dice, on_grid_of
@@ -48,6 +51,15 @@ def test_trusted_voxels_belong_to_no_sample(result: CompletionResult, sample: He
     for key in FEW:
         held[sample.regions[key].box] |= sample.regions[key].mask
     assert not held[tuple(kji[within].T)].any()
+
+
+def test_every_sample_is_a_heart(result: CompletionResult, sample: Heart) -> None:
+    """No vein in mid-air: in pieces and contacts each sample is as sound as the completion itself."""
+    vocabulary = load_vocabulary()
+    kept = on_lattice(sample.keep(FEW), result.samples.lattice).regions
+    assert result.topology.is_sound(result.inferred, vocabulary)
+    for hidden in result.samples.hearts:
+        assert Topology.of({**kept, **hidden}, vocabulary).is_sound(result.inferred, vocabulary)
 
 
 def test_the_likeliest_voxels_are_the_result(result: CompletionResult) -> None:

@@ -44,5 +44,8 @@ def test_certainty_is_measured_on_hearts_that_calibrated_nothing(
     (tmp_path / "cases").symlink_to(prepared / "cases")
     assert main(["calibration", "--data", str(tmp_path), *words, "--report", str(report)]) == 0
     rows = [line.split("|") for line in report.read_text().splitlines() if line.startswith("| chambers")]
+    *rows, sound = rows
+    assert int(sound[2]) == 1
+    assert all(share.strip().endswith("%") for share in sound[3:5])
     assert {row[2].strip() for row in rows} >= {"Aorta", "Pulmonary artery"}
     assert all(int(row[3]) == 1 and 0 <= float(row[5]) <= 1 for row in rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +11,30 @@ import numpy as np
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
-from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.completion.samples import Samples
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.weights import load_model
 from Training.data.hearts import PreparedHearts
-from Training.evaluation.held_out_samples import completed_with_samples
+from Training.evaluation.equally_valid import EquallyValid
+from Training.evaluation.held_out_samples import Sampled, completed_with_samples
 from Training.evaluation.metrics import dice, on_grid_of
+from Training.evaluation.plausible_samples import sound, spread_ratios
 from Training.evaluation.report import origin, write_section
 from Training.schemes import schemes
 
 _BINS = 10
+_SOUND = (
+    "What was inferred is there, in no more pieces than anatomy has, and touches what it should:",
+    "",
+    "| scheme | hearts | completions | samples |",
+    "|---|---|---|---|",
+)
+_SPREAD = (
+    "How far hearts that share what is trusted are apart (1 - Dice of pairs), and the spread of samples over theirs:",
+    "",
+    "| scheme | structure | hearts | apart | spread in overlap | in volume |",
+    "|---|---|---|---|---|---|",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schemes", default=",".join(schemes()), metavar="NAME[,NAME...]")
     parser.add_argument("--hearts", type=int, default=20, help="test hearts at most")
     parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument(
+        "--equally-valid",
+        type=int,
+        default=0,
+        metavar="N",
+        help="on virtual hearts, set the spread beside that of so many hearts that share what is trusted",
+    )
+    parser.add_argument("--compared", type=int, default=4, help="for how many hearts of each scheme")
     parser.add_argument("--report", type=Path, metavar="OUT.md", help="write the table there too")
 
 
@@ -52,14 +72,31 @@ def run(arguments: argparse.Namespace) -> None:
         "| scheme | structure | hearts | 90 % interval covers | calibration error | confidence | Dice |",
         "|---|---|---|---|---|---|---|",
     ]
-    everything = []
+    everything, soundness, spreads = [], [], []
     for name in arguments.schemes.split(","):
         found = defaultdict(list)
-        for heart, keys, result in completed_with_samples(completer, tested, measured, name, arguments.samples):
-            _measure(heart, keys, result, found)
+        whole, some, compared = [], [], []
+        for sampled in completed_with_samples(completer, tested, measured, name, arguments.samples):
+            _measure(sampled, found)
+            completion, samples = sound(sampled)
+            whole.append(completion)
+            some += samples
+            if len(compared) < arguments.compared:
+                compared.append(sampled)
         lines += [_row(name, load_vocabulary()[key].name, rows) for key, rows in found.items()]
         everything += [row for rows in found.values() for row in rows]
+        soundness.append(f"| {name} | {len(whole)} | {np.mean(whole):.0%} | {np.mean(some):.0%} |")
+        if arguments.equally_valid:
+            ratios = spread_ratios(compared, EquallyValid(arguments.equally_valid, tested))
+            spreads += [
+                f"| {name} | {load_vocabulary()[key].name} | {len(compared)} | "
+                + " | ".join(f"{n:.2f}" for n in numbers)
+                for key, numbers in ratios.items()
+            ]
     lines.append(_row("all", "all", everything))
+    lines += ["", *_SOUND, *soundness]
+    if spreads:
+        lines += ["", *_SPREAD, *spreads]
     text = "\n".join(lines) + "\n"
     print(text)
     if arguments.report:
@@ -75,9 +112,10 @@ def _row(scheme: str, structure: str, rows: list[tuple]) -> str:
     )
 
 
-def _measure(heart: Heart, keys: Sequence[str], result: CompletionResult, found: dict[str, list[tuple]]) -> None:
+def _measure(sampled: Sampled, found: dict[str, list[tuple]]) -> None:
+    heart, result = sampled.heart, sampled.result
     truth = on_grid_of(heart, result.heart)
-    for key in keys:
+    for key in sampled.keys:
         low, high = result.samples.interval_ml(key)
         overlap = dice(result.heart.regions.get(key), truth.regions[key])
         total, sure, right = _reliability(result.samples, key, heart)

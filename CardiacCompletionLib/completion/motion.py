@@ -1,0 +1,75 @@
+"""How a heart moves when its hidden structures do: smoothly, so that what hangs together stays together.
+
+Each hidden structure is drawn to go its own way; moved so, a vein would tear off its atrium. So the heart moves by one
+velocity field instead: of all that leave the trusted walls where they are and carry the structures where they are drawn
+to go, the likeliest under a Gaussian process (Rasmussen & Williams, Gaussian Processes for Machine Learning, 2.2). The
+flow of a velocity field neither tears nor folds (Arsigny et al. 2006, MICCAI, LNCS 4190:924).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from scipy.linalg import cho_factor, cho_solve
+from scipy.spatial.distance import cdist
+from torch.nn import functional
+
+from CardiacCompletionLib.geometry.lattice import Lattice
+
+# Millimetres: how far the heart moves, and how far apart it does so alike: as a whole, and in its shapes.
+_MOVES = ((10.0, 25.0), (4.0, 10.0))
+_SQUARINGS = 5
+
+
+class Motion:
+    """Motions of one heart, each from where some of its points go.
+
+    Args:
+        points: RAS mm [P, 3].
+        slack: covariance, mm2 [P, 3, 3], of how far each may end from where it is led.
+        lattice: where the motion is wanted; coarse, for it is smooth.
+        check: called now and then; what it raises ends the work.
+    """
+
+    def __init__(
+        self, points: np.ndarray, slack: np.ndarray, lattice: Lattice, check: Callable[[], None] = lambda: None
+    ) -> None:
+        self._lattice = lattice
+        covariance = np.kron(_alike(points, points), np.eye(3))
+        of_points = covariance.reshape(len(points), 3, len(points), 3)
+        each = np.arange(len(points))
+        of_points[each, :, each, :] += slack
+        check()
+        self._factor = cho_factor(covariance, overwrite_a=True)
+        check()
+        self._everywhere = _alike(lattice.all_points(), points).astype(np.float32)
+
+    def back(self, velocity: np.ndarray) -> torch.Tensor:
+        """Where each node of a moved heart comes from: float32 [3, k, j, i], in nodes, (k, j, i) on the first axis.
+
+        Args:
+            velocity: mm [P, 3]; a point led by one that is the same everywhere goes so far, and ends there.
+        """
+        weights = cho_solve(self._factor, velocity.ravel()).reshape(-1, 3) @ np.linalg.inv(self._lattice.steps).T
+        found = self._everywhere @ weights.astype(np.float32)
+        flow = -torch.from_numpy(found.T.reshape(3, *self._lattice.shape)) / 2**_SQUARINGS
+        here = torch.from_numpy(np.indices(self._lattice.shape).astype(np.float32))
+        for _ in range(_SQUARINGS):
+            flow = flow + interpolated(flow, here + flow)
+        return here + flow
+
+
+def interpolated(values: torch.Tensor, nodes: torch.Tensor) -> torch.Tensor:
+    """Values [C, k, j, i] at positions [3, ...] in nodes, (k, j, i) on the first axis: [C, ...]; the edge goes on."""
+    last = torch.tensor(values.shape[1:], dtype=torch.float32).reshape(3, *[1] * (nodes.dim() - 1)) - 1
+    grid = (2 * nodes / last - 1).flip(0).flatten(1).T[None, None, None]
+    found = functional.grid_sample(values[None], grid, padding_mode="border", align_corners=True)
+    return found.reshape(len(values), *nodes.shape[1:])
+
+
+def _alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Covariance, mm2, [A, B] of what points [A, 3] and [B, 3] move by, along any axis."""
+    squares = cdist(a, b, "sqeuclidean")
+    return sum(far**2 * np.exp(-0.5 * squares / reach**2) for far, reach in _MOVES)
