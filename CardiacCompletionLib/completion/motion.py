@@ -21,6 +21,8 @@ from CardiacCompletionLib.geometry.lattice import Lattice
 # Millimetres: how far the heart moves where nothing leads it, and how far apart it does so alike; in large, in small.
 _MOVES = ((6.0, 25.0), (2.5, 10.0))
 _WAVES = 48
+# Nodes at a time, so that the work can be stopped between two of them.
+_CHUNK = 4096
 _SQUARINGS = 5
 
 
@@ -46,8 +48,13 @@ class Motion:
         self._factor = cho_factor(covariance, overwrite_a=True)
         check()
         nodes = lattice.all_points()
-        self._everywhere = _alike(nodes, points).astype(np.float32)
-        self._waves_at_points, self._waves = _waves(points), _waves(nodes).astype(np.float32)
+        everywhere, waves = [], []
+        for part in np.array_split(nodes, len(nodes) // _CHUNK + 1):
+            check()
+            everywhere.append(_alike(part, points, np.float32))
+            waves.append(_waves(part).astype(np.float32))
+        self._everywhere, self._waves = np.concatenate(everywhere), np.concatenate(waves)
+        self._waves_at_points = _waves(points)
 
     def back(self, velocity: np.ndarray, generator: np.random.Generator) -> torch.Tensor:
         """Where each node of a moved heart comes from: float32 [3, k, j, i], in nodes, (k, j, i) on the first axis.
@@ -75,9 +82,9 @@ def interpolated(values: torch.Tensor, nodes: torch.Tensor) -> torch.Tensor:
     return found.reshape(len(values), *nodes.shape[1:])
 
 
-def _alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _alike(a: np.ndarray, b: np.ndarray, dtype: type = np.float64) -> np.ndarray:
     """Covariance, mm2, [A, B] of what points [A, 3] and [B, 3] move by, along any axis."""
-    squares = cdist(a, b, "sqeuclidean")
+    squares = cdist(a, b, "sqeuclidean").astype(dtype)
     return sum(far**2 * np.exp(-0.5 * squares / reach**2) for far, reach in _MOVES)
 
 
