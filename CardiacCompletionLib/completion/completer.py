@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.completion.alignment import aligned
+from CardiacCompletionLib.completion.attitude import Turn, to_usual_attitude
 from CardiacCompletionLib.completion.clock import Cancel, Clock, Progress
 from CardiacCompletionLib.completion.composition import Composition, compose
 from CardiacCompletionLib.completion.evidence import Evidence, measure, weigh
 from CardiacCompletionLib.completion.plausibility import (
     USUAL_SCORE,
     Doubt,
+    doubts_about_attitude,
     doubts_about_fragments,
     doubts_about_likeness,
     doubts_about_places,
@@ -112,7 +114,8 @@ class HeartCompleter:
             raise CompletionError(f"{samples} plausible hearts say nothing of certainty: ask for 0, or 2 and more.")
         partial = heart.keep(trusted)
         clock.stage("surfaces", 0.02, "Reading the trusted surfaces")
-        evidence, doubts = self._evidence(partial, said, force, clock)
+        evidence, turn, doubts = self._evidence(partial, said, force, clock)
+        partial = evidence.heart
         clock.stage("fields", 0.1, "Inferring")
         kept = Heart({}, partial.shape, partial.ijk_to_ras) if resample_trusted else partial
         cuts = {key: faces for key, faces in evidence.cuts.items() if key in kept.regions}
@@ -135,8 +138,11 @@ class HeartCompleter:
             sampler = HeartSampler(inference, evidence, kept, free, spacing, spread, self._vocabulary, clock)
             drawn = sampler.draw(samples)
         clock.stage("", 1.0, "Done")
+        whole = composed.heart
+        if turn:
+            whole, drawn = turn.undone(whole), drawn and turn.undone_of_samples(drawn)
         return CompletionResult(
-            composed.heart,
+            whole,
             tuple(kept.regions),
             inferred,
             (*(doubt.sentence for doubt in doubts), *self._warnings(wanted, left_out, evidence, composed)),
@@ -149,8 +155,11 @@ class HeartCompleter:
 
     def _evidence(
         self, partial: Heart, said: Mapping[str, bool], force: bool, clock: Clock
-    ) -> tuple[Evidence, list[Doubt]]:
-        """What the trusted structures say, and what speaks against them; the worst is refused on the way."""
+    ) -> tuple[Evidence, Turn | None, list[Doubt]]:
+        """What the trusted structures say as hearts usually lie, the turn to there, and what speaks against them.
+
+        The worst is refused on the way.
+        """
         network, reference, vocabulary = self._model.network, self._model.reference, self._vocabulary
         doubts = doubts_about_voxels(partial, vocabulary)
         refuse(doubts, force)
@@ -162,12 +171,17 @@ class HeartCompleter:
         doubts += doubts_about_size(measured.frame, reference)
         refuse(doubts, force)
         evidence = weigh(measured, said, reference, expectation, vocabulary, clock)
+        turn = to_usual_attitude(evidence.telling_moments, reference, expectation)
+        if turn:
+            doubts += doubts_about_attitude(turn.degrees)
+            measured = measure(turn.applied(partial), reference, clock)
+            evidence = weigh(measured, said, reference, expectation, vocabulary, clock)
         scale = evidence.frame.scale
         more = doubts_about_fragments(partial, evidence.telling_moments, reference, vocabulary, scale)
         doubts += [doubt for doubt in more if doubt not in doubts]
         doubts += doubts_about_likeness(self._unlikeness(evidence))
         refuse(doubts, force)
-        return evidence, doubts
+        return evidence, turn, doubts
 
     @property
     def _calibration(self) -> Mapping[str, Any]:

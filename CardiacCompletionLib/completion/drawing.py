@@ -53,4 +53,4 @@ class DrawnHearts:
             outward = -shapes @ (numbers - expected)[number, PLACE_NUMBERS:]
             outward = np.clip(outward, -_MOST, _MOST)
             velocities.append(surface.points @ rate[:3, :3].T + rate[:3, 3] + outward[:, None] * surface.normals)
-        return np.concatenate(velocities)
+        return np.concatenate([np.empty((0, 3)), *velocities])

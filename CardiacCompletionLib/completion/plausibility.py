@@ -97,6 +97,15 @@ def doubts_about_places(
     return [Doubt(f"{best}: check the image orientation and that left and right structures are not swapped.")]
 
 
+def doubts_about_attitude(degrees: float) -> list[Doubt]:
+    """A heart that had to be turned first."""
+    sentence = (
+        f"This heart lies turned by some {degrees:.0f} degrees from how hearts usually lie and was completed as if it lay "
+        "straight: check the image orientation."
+    )
+    return [Doubt(sentence, worst=False)]
+
+
 def doubts_about_size(frame: HeartFrame, reference: Reference) -> list[Doubt]:
     """Wrong units, and hearts too large or too small to be any."""
     ratio = frame.scale / reference.scale

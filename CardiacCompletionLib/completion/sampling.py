@@ -29,14 +29,14 @@ FINEST = 1.5
 _SEED = 0
 _BEGIN, _END = 0.9, 1.0
 # Millimetres: how far around the likeliest heart others may reach, and between the nodes that carry their motion.
-_ROOM = 20.0
+_ROOM = 30.0
 _COARSE = 8.0
 # Points on each hidden and each trusted structure by which motions are led.
-_BODY, _WALL = 48, 30
+_BODY, _WALL = 48, 40
 # Millimetres by which a hidden surface may miss where it is led, across and along it, and a trusted wall may be left
 # and slid along.
 _MISS, _STRAY = 1.5, 3.0
-_LEAVE, _SLIDE = 0.3, 6.0
+_LEAVE, _SLIDE = 0.3, 10.0
 
 
 class HeartSampler:
@@ -64,13 +64,15 @@ class HeartSampler:
         self._lattice, coarse = _lattices(fields, kept, max(spacing, FINEST))
         self._stride = round(float(np.linalg.norm(coarse.steps[:, 0]) / np.linalg.norm(self._lattice.steps[:, 0])))
         self._heart = MovableHeart(kept, fields, self._lattice, vocabulary, clock.check)
-        bodies = [self._heart.surface(key).resampled(_BODY) for key in self._heart.likeliest]
+        # What lies on others goes with them.
+        led = {key: self._heart.surface(key) for key in self._heart.likeliest if not vocabulary[key].on_top}
+        bodies = [surface.resampled(_BODY) for surface in led.values()]
         widths = np.array([spread.get(key, 1.0) for key in inference.structures])
-        self._drawn = DrawnHearts(inference, evidence.frame, tuple(self._heart.likeliest), bodies, widths)
+        self._drawn = DrawnHearts(inference, evidence.frame, tuple(led), bodies, widths)
         walls = [evidence.surfaces[key].resampled(_WALL) for key in kept.regions if len(evidence.surfaces[key].points)]
         self._still = sum(len(wall.points) for wall in walls)
         self._motion = Motion(
-            np.concatenate([surface.points for surface in (*bodies, *walls)]),
+            np.concatenate([np.empty((0, 3)), *(surface.points for surface in (*bodies, *walls))]),
             np.concatenate([_slack(s, _MISS, _STRAY) for s in bodies] + [_slack(s, _LEAVE, _SLIDE) for s in walls]),
             coarse,
             clock.check,
@@ -85,7 +87,7 @@ class HeartSampler:
         for number in range(count):
             self._clock.tell(_BEGIN + (_END - _BEGIN) * number / count, f"Plausible heart {number + 1} of {count}")
             velocity = np.concatenate([self._drawn.draw(generator), np.zeros((self._still, 3))])
-            drawn = self._heart.moved(self._motion.back(velocity) * self._stride)
+            drawn = self._heart.moved(self._motion.back(velocity, generator) * self._stride)
             hearts.append(drawn)
             for key, region in drawn.items():
                 overlap[key] += _dice(region, likeliest[key]) / count

@@ -103,7 +103,7 @@ class Expectation:
                 the cohort as it is.
         """
         at, seen, noise = self._relied_on(given)
-        spread = self.covariance + self._frame_covariance()
+        spread = self.covariance + self._frame_covariance
         mean = self.mean.ravel().copy()
         if len(at):
             pull = np.linalg.solve(spread[np.ix_(at, at)] + np.diag(noise), spread[at]).T
@@ -114,16 +114,21 @@ class Expectation:
             spread[:, at] = 0.0
         return Posterior(mean.reshape(self.mean.shape), 0.5 * (spread + spread.T))
 
-    def deviation(self, given: Mapping[str, np.ndarray]) -> float:
-        """How unusual structures are together: Mahalanobis distance over the root of how many numbers tell of it.
+    def misfit(self, given: Mapping[str, np.ndarray]) -> tuple[float, int]:
+        """How unusual structures are together: squared Mahalanobis distance, and how many numbers tell of it.
 
         Args:
-            given: as for :meth:`posterior`, at least one structure; about 1 for hearts of the cohort.
+            given: as for :meth:`posterior`, at least one structure.
         """
         at, seen, noise = self._relied_on(given)
-        spread = (self.covariance + self._frame_covariance())[np.ix_(at, at)] + np.diag(noise)
+        spread = (self.covariance + self._frame_covariance)[np.ix_(at, at)] + np.diag(noise)
         off = seen - self.mean.ravel()[at]
-        return float(np.sqrt(off @ np.linalg.solve(spread, off) / len(at)))
+        return float(off @ np.linalg.solve(spread, off)), len(at)
+
+    def deviation(self, given: Mapping[str, np.ndarray]) -> float:
+        """The same as a root mean square of standard deviations; up to 1 or so for hearts of the cohort."""
+        squares, count = self.misfit(given)
+        return float(np.sqrt(squares / count))
 
     def _relied_on(self, given: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of the numbers that count: where they stand [N] in all, their values [N] and the variance of their noise."""
@@ -135,6 +140,7 @@ class Expectation:
         at, seen = at[np.isfinite(seen)], seen[np.isfinite(seen)]
         return at, seen, np.where(at % numbers < PLACE_NUMBERS, _PLACE_NOISE, _SHAPE_NOISE) ** 2
 
+    @cached_property
     def _frame_covariance(self) -> np.ndarray:
         """What errors of the frame add to the covariance of the numbers, to first order about the mean heart."""
         centroids, logs = self.mean[:, :3], _matrices(self.mean[:, 3:PLACE_NUMBERS])

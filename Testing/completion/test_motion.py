@@ -20,6 +20,10 @@ LATTICE = Lattice.around(np.zeros(3), 70.0, 7.0, np.eye(3)[:, ::-1])
 FINE = Lattice.around(np.zeros(3), 70.0, 1.4, np.eye(3)[:, ::-1])
 
 
+def draw() -> np.random.Generator:
+    return np.random.default_rng(3)
+
+
 def points(radius: float, center: tuple[float, float, float] = (0, 0, 0)) -> np.ndarray:
     """Spread over a sphere (Fibonacci lattice), [40, 3]."""
     turn, height = np.pi * (1 + 5**0.5) * np.arange(40), 1 - (2 * np.arange(40) + 1) / 40
@@ -40,21 +44,24 @@ def comes_from(back: torch.Tensor, ras: np.ndarray) -> np.ndarray:
 def test_points_go_where_they_are_led() -> None:
     body = points(20.0)
     velocity = np.tile([6.0, -3.0, 2.0], (len(body), 1))
-    back = Motion(body, slack(len(body)), LATTICE).back(velocity)
-    assert np.linalg.norm(comes_from(back, body + velocity) - body, axis=1).max() < 1.0
+    back = Motion(body, slack(len(body)), LATTICE).back(velocity, draw())
+    miss = comes_from(back, body + velocity) - body
+    assert np.linalg.norm(miss.mean(axis=0)) < 0.8
+    assert np.linalg.norm(miss, axis=1).mean() < 2.0
 
 
 def test_a_velocity_that_grows_outward_stretches() -> None:
     body = points(20.0)
-    back = Motion(body, slack(len(body)), LATTICE).back(np.log(1.2) * body)
-    assert np.linalg.norm(comes_from(back, 1.2 * body) - body, axis=1).max() < 1.0
+    back = Motion(body, slack(len(body)), LATTICE).back(np.log(1.2) * body, draw())
+    assert comes_from(back, 1.2 * body).std(axis=0) == pytest.approx(body.std(axis=0), rel=0.06)
 
 
-def test_far_away_nothing_moves() -> None:
-    body = points(8.0, (-50, 0, 0))
-    back = Motion(body, slack(len(body)), LATTICE).back(np.tile([8.0, 0.0, 0.0], (len(body), 1)))
-    far = np.array([[65.0, 0.0, 0.0]])
-    assert np.abs(comes_from(back, far) - far).max() < 0.1
+def test_what_nothing_leads_moves_by_some_millimetres_in_any_direction() -> None:
+    motion, generator = Motion(points(8.0, (-50, 0, 0)), slack(40), LATTICE), draw()
+    far = np.array([[40.0, 0.0, 0.0]])
+    moves = np.concatenate([comes_from(motion.back(np.zeros((40, 3)), generator), far) - far for _ in range(60)])
+    assert np.abs(moves.mean(axis=0)).max() < 3.0
+    assert np.all((moves.std(axis=0) > 4.0) & (moves.std(axis=0) < 9.0))
 
 
 def test_what_lies_along_a_wall_slides_but_does_not_leave_it() -> None:
@@ -66,7 +73,7 @@ def test_what_lies_along_a_wall_slides_but_does_not_leave_it() -> None:
 
     def moves(way: tuple[float, float, float]) -> np.ndarray:
         led = np.concatenate([np.tile(way, (len(body), 1)), np.zeros_like(wall)])
-        return np.abs(comes_from(motion.back(led), beside) - beside)
+        return np.abs(comes_from(motion.back(led, draw()), beside) - beside)
 
     assert moves((8.0, 0.0, 0.0))[:, 0].max() < 0.7
     assert moves((0.0, 8.0, 0.0))[:, 1].max() > 3.0
@@ -87,7 +94,7 @@ def test_a_vein_stays_on_its_atrium_wherever_the_two_are_drawn_to_go(shift: tupl
     heart = MovableHeart(Heart({}, FINE.shape, np.eye(4)), fields, FINE, vocabulary)
     bodies = [heart.surface(key).resampled(60).points for key in ("left_atrium", "pulmonary_veins")]
     led = np.concatenate([np.zeros((60, 3)), np.tile(shift, (60, 1))])
-    back = Motion(np.concatenate(bodies), slack(120, 1.5), LATTICE).back(led)
+    back = Motion(np.concatenate(bodies), slack(120, 1.5), LATTICE).back(led, draw())
     found = heart.moved(back * 5)
     assert Topology.of(found, vocabulary).is_sound(found.keys(), vocabulary)
     assert found.keys() == heart.likeliest.keys()

@@ -17,7 +17,7 @@ from CardiacCompletionLib.command_line.main import main
 from CardiacCompletionLib.completion.regridding import on_lattice
 from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.completion.topology import Topology
-from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.errors import CompletionCancelled, CompletionError
 from CardiacCompletionLib.resources import resource_path
 from Training.evaluation.metrics import dice, on_grid_of
 
@@ -99,6 +99,22 @@ def test_the_same_heart_gives_the_same_samples(
 ) -> None:
     again = completer.complete(sample, FEW, spacing=3.0, samples=8)
     assert again.confidence == result.confidence
+
+
+def test_a_cancel_is_looked_for_often_while_hearts_are_drawn(completer: HeartCompleter, sample: Heart) -> None:
+    looks, stage = {}, [""]
+
+    def progress(_: float, text: str) -> None:
+        stage[0] = text
+
+    def cancel() -> bool:
+        looks[stage[0]] = looks.get(stage[0], 0) + 1
+        return stage[0].startswith("Plausible heart 2") and looks[stage[0]] > 2
+
+    with pytest.raises(CompletionCancelled):
+        completer.complete(sample, FEW, spacing=4.0, samples=3, progress=progress, cancel=cancel)
+    assert looks["Drawing plausible hearts"] > 10
+    assert looks["Plausible heart 1 of 3"] > 2
 
 
 def test_one_sample_is_refused(completer: HeartCompleter, sample: Heart) -> None:

@@ -89,9 +89,9 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.equally_valid:
             ratios = spread_ratios(compared, EquallyValid(arguments.equally_valid, tested))
             spreads += [
-                f"| {name} | {load_vocabulary()[key].name} | {len(compared)} | "
-                + " | ".join(f"{n:.2f}" for n in numbers)
-                for key, numbers in ratios.items()
+                f"| {name} | {load_vocabulary()[key].name} | {len(compared)} | {apart:.2f} | {overlap:.2f} "
+                f"| {volume:.2f} |"
+                for key, (apart, overlap, volume) in ratios.items()
             ]
     lines.append(_row("all", "all", everything))
     lines += ["", *_SOUND, *soundness]

@@ -15,7 +15,7 @@ from CardiacCompletionLib.geometry.region import Region
 from Training.evaluation.contestants import Question
 from Training.evaluation.equally_valid import EquallyValid
 from Training.evaluation.held_out_samples import SPACING, Sampled
-from Training.evaluation.metrics import dice
+from Training.evaluation.metrics import dice, on_grid_of
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def spread_ratios(everything: Sequence[Sampled], redrawn: EquallyValid) -> dict[
     ours, theirs = {}, {}
     for sampled in everything:
         question = Question(sampled.heart, sampled.source, sampled.trusted, SPACING)
-        valid = [answer.regions for answer in redrawn.answers(question)]
+        valid = [on_grid_of(answer, sampled.heart).regions for answer in redrawn.answers(question)]
         for key in sampled.keys:
             own, other = scatter(sampled.result.samples.hearts, key), scatter(valid, key)
             if own is not None and other is not None:

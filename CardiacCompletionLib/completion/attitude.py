@@ -1,0 +1,80 @@
+"""A heart that lies turned is completed as if it lay as hearts usually do, and turned back.
+
+The expectation knows small turns, as hearts of the cohort lie turned a little; a large one, of an oblique scan or a
+wrong header, it takes for another shape. How a heart lies is what makes its whole structures the likeliest, against a
+turn that is itself unlikely. A heart within the usual turns stays as it is: what says the turn says it roughly
+(Training/EXPERIMENTS.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.spatial.transform import Rotation
+
+from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.completion.samples import Samples
+from CardiacCompletionLib.geometry.expectation import Expectation
+from CardiacCompletionLib.geometry.frame import Moments, Reference, fit_frame
+
+# Degrees: how far hearts may lie turned (standard deviation about each axis), which turns are usual, and from where on
+# something else must be wrong.
+_SPREAD, _USUAL, _MOST = 20.0, 15.0, 60.0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A rotation of the whole patient, and how far it turns.
+
+    Attributes:
+        matrix: float64 [4, 4], RAS mm as it is to RAS mm as it usually is.
+        degrees: the angle.
+    """
+
+    matrix: np.ndarray
+    degrees: float
+
+    def applied(self, heart: Heart) -> Heart:
+        """A heart of the same voxels, turned."""
+        return Heart(heart.regions, heart.shape, self.matrix @ heart.ijk_to_ras)
+
+    def undone(self, heart: Heart) -> Heart:
+        """A turned heart of the same voxels, as it lay."""
+        return Heart(heart.regions, heart.shape, np.linalg.solve(self.matrix, heart.ijk_to_ras))
+
+    def undone_of_samples(self, samples: Samples) -> Samples:
+        """Plausible turned hearts, as they would have lain."""
+        back = np.linalg.inv(self.matrix)
+        lattice = samples.lattice
+        origin, steps = back[:3, :3] @ lattice.origin + back[:3, 3], back[:3, :3] @ lattice.steps
+        return replace(samples, lattice=replace(lattice, origin=origin, steps=steps))
+
+
+def to_usual_attitude(moments: Mapping[str, Moments], reference: Reference, expectation: Expectation) -> Turn | None:
+    """The turn after which whole structures lie as hearts usually do; None where they do already.
+
+    One structure says too little, and so do vessels, of which scans show more or less.
+    """
+    telling = {key: moment for key, moment in moments.items() if reference.places[key].anchor}
+    if len(telling) < 2:
+        return None
+    middle = np.mean([moment.centroid for moment in telling.values()], axis=0)
+
+    def unlikely(vector: np.ndarray) -> float:
+        turn = Rotation.from_rotvec(vector).as_matrix()
+        turned = {key: Moments(turn @ (m.centroid - middle), turn @ m.spread @ turn.T) for key, m in telling.items()}
+        frame = fit_frame(turned, reference)
+        squares, _ = expectation.misfit({key: expectation.place_alone(m, frame) for key, m in turned.items()})
+        return squares + float(vector @ vector) / np.radians(_SPREAD) ** 2
+
+    vector = minimize(unlikely, np.zeros(3), method="BFGS", options={"gtol": 1e-2, "maxiter": 40}).x
+    degrees = float(np.degrees(np.linalg.norm(vector)))
+    if not _USUAL < degrees < _MOST:
+        return None
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_rotvec(vector).as_matrix()
+    matrix[:3, 3] = middle - matrix[:3, :3] @ middle
+    return Turn(matrix, degrees)
