@@ -66,7 +66,7 @@ def test_what_is_wrong_is_said_in_numbers(prepared: Path) -> None:
 
 
 def test_truth_and_completion_are_drawn_on_the_same_scale(tmp_path: Path) -> None:
-    """The same heart twice gives the same view twice; where the atrium is missing, the ventricle is as large as ever."""
+    """The same heart twice gives the same view twice; where the atrium is missing, the ventricle is as large."""
     missing = WorstCase("a", "lv", TRUSTED, heart(10.0), heart(10.0).keep(TRUSTED), {"left_atrium": 0.0})
     inked = {}
     for name, shown in (("same", case("a", "lv", 10.0, at=(15, 0.1, 0))), ("missing", missing)):
