@@ -168,3 +168,17 @@ def test_a_widget_that_names_no_parameter_raises(scene):
     ui.box.setProperty("SlicerParameterName", "spaceing")
     with pytest.raises(ValueError, match="spaceing"):
         parameters.connectGui(ui)
+
+
+def test_as_in_slicer_only_what_was_connected_by_name_can_be_disconnected(scene):
+    parameters = _Parameters(scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode"))
+    box = qt.QDoubleSpinBox()
+    box.setProperty("SlicerParameterName", "spacing")
+    ui = type("Ui", (), {})()
+    ui.box = box
+    parameters.disconnectGui(parameters.connectParametersToGui({"spacing": box}))
+    box.value = 3.0
+    assert parameters.spacing == 1.0
+    parameters.disconnectGui(parameters.connectGui(ui))
+    box.value = 4.0
+    assert parameters.spacing == 4.0

@@ -10,10 +10,11 @@ from CardiacCompletionLib.files.label_map_file import write_label_map
 from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.__main__ import main
 from Training.cohort.checks import faults
+from Training.cohort.factors import population
 from Training.cohort.fit_command import read_real
 from Training.cohort.heart import heart
 from Training.cohort.published import Published
-from Training.cohort.report import correlation_lines, published_lines
+from Training.cohort.report import correlation_lines, published_lines, variant_lines
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,18 @@ def test_a_report_says_what_lies_outside_its_range(monkeypatch):
     outside = {**inside, **{f"x{k}": {"phase": "systole", "some_ml": "16"} for k in range(3)}}
     assert "| yes |" in published_lines(inside)[2]
     assert "| **no** |" in published_lines(outside)[2]
+
+
+def test_variants_stand_beside_their_source():
+    kinds = ["chicken_wing", "chicken_wing", "cactus", "windsock"]
+    drawn = {
+        name: list(row["frequency"]) for theme in population().table["variants"].values() for name, row in theme.items()
+    }
+    rows = {
+        str(k): {name: names[0] for name, names in drawn.items()} | {"appendage": kind} for k, kind in enumerate(kinds)
+    }
+    line = next(row for row in variant_lines(rows) if row.startswith("| appendage (dibiase)"))
+    assert "chicken_wing 0.50, 0.48; cactus 0.25, 0.30; windsock 0.25, 0.19; cauliflower 0.00, 0.03" in line
 
 
 def test_a_report_needs_a_cohort(tmp_path, capsys):

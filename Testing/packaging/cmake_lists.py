@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 LISTS = {
     "LIBRARY_SCRIPTS": ("CMakeLists.txt", "CardiacCompletionLib", r"\.py$"),
-    "LIBRARY_RESOURCES": ("CMakeLists.txt", "Resources", r"(?<!\.md)$"),
+    "LIBRARY_RESOURCES": ("CMakeLists.txt", "Resources", r"^(?!Resources/Weights/.*\.png$).*(?<!\.md)$"),  # no reports
     "MODULE_PYTHON_SCRIPTS": ("CardiacCompletion/CMakeLists.txt", "CardiacCompletion", r"\.py$"),
     "MODULE_PYTHON_RESOURCES": ("CardiacCompletion/CMakeLists.txt", "CardiacCompletion/Resources", r""),
 }

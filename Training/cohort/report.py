@@ -15,6 +15,7 @@ from tqdm import tqdm
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
 from Training.cohort.checks import faults
+from Training.cohort.factors import population
 from Training.cohort.figures import PLANES, VIEWS, slices, surfaces
 from Training.cohort.fit_command import read_real
 from Training.cohort.likeness import ANCHORS, compare, comparison_lines
@@ -61,6 +62,10 @@ def run(arguments: argparse.Namespace) -> None:
         *volume_lines(rows),
         "",
         "![Volumes per structure](volumes.png)",
+        "",
+        "## Variants",
+        "",
+        *variant_lines(rows),
         "",
         "## Correlation of chamber volumes (logarithms)",
         "",
@@ -120,6 +125,16 @@ def volume_lines(rows: Rows) -> list[str]:
     for structure in load_vocabulary():
         low, median, high = np.percentile(column(rows, f"{structure.key}_ml"), [5, 50, 95])
         lines.append(f"| {structure.name} | {low:.1f} | {median:.1f} | {high:.1f} |")
+    return lines
+
+
+def variant_lines(rows: Rows) -> list[str]:
+    """A table: how often each kind of a variant was drawn, beside the share that the population's source gives."""
+    lines = ["| variant | cohort, source |", "|---|---|"]
+    for name, row in ((n, row) for theme in population().table["variants"].values() for n, row in theme.items()):
+        drawn = Counter(each[name] for each in rows.values())
+        shares = [f"{kind} {drawn[kind] / len(rows):.2f}, {share:.2f}" for kind, share in row["frequency"].items()]
+        lines.append(f"| {name.replace('_', ' ')} ({row['source']}) | {'; '.join(shares)} |")
     return lines
 
 

@@ -52,7 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="phase 2, virtual hearts: N others a heart that share what is trusted, for the limit of any completion",
     )
     parser.add_argument("--spacing", type=float, default=2.0, metavar="MM")
-    parser.add_argument("--report", type=Path, metavar="OUT.md", help="write the section of this phase there too")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="OUT.md",
+        help="write the section of this phase there too, its pictures beside it",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

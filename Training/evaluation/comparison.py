@@ -81,13 +81,13 @@ def counted(answer: Heart, heart: Heart, trusted: Sequence[str], partly: Sequenc
     What it says beyond the heart's own image, or beyond the end of a structure that is shown only ``partly``, was never
     labelled and does not count for or against it.
     """
-    completed = within(on_grid_of(answer, heart))
+    completed = on_grid_of(answer, heart)
     regions = dict(completed.regions)
     for key in set(partly) & set(heart.regions) & set(regions) - set(trusted):
         shown = up_to_the_end(regions.pop(key), heart, key)
         if shown is not None:
             regions[key] = shown
-    return Heart(regions, completed.shape, completed.ijk_to_ras)
+    return within(Heart(regions, completed.shape, completed.ijk_to_ras))
 
 
 def measured(completed: Heart, heart: Heart, trusted: Sequence[str]) -> dict[str, Row]:

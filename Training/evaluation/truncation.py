@@ -17,18 +17,19 @@ _EVERYWHERE = np.ones((3, 3, 3))
 def up_to_the_end(found: Region, true: Heart, key: str) -> Region | None:
     """The voxels of an inferred structure that do not lie beyond a flat end at which the true one leaves the heart.
 
-    A part that is reached only through such an end lies beyond it, too, though it may come back down, as the
-    descending aorta does.
+    A part that is reached only through such an end, or from outside the image, lies beyond it, too, though it may come
+    back, as the descending aorta does.
 
     Args:
-        found: on the true heart's grid.
+        found: on the true heart's grid, and as far beyond it as it goes.
     """
     surface = extract_surface(true.regions[key], true.shape, true.ijk_to_ras)
     others = [moments_of(region, true.ijk_to_ras).centroid for name, region in true.regions.items() if name != key]
     middle = np.mean(others, axis=0)
     kji = np.argwhere(found.mask)
     ras = (kji + np.array(found.start))[:, ::-1] @ true.ijk_to_ras[:3, :3].T + true.ijk_to_ras[:3, 3]
-    beyond = np.zeros(len(kji), dtype=bool)
+    on_grid = kji + np.array(found.start)
+    beyond = ((on_grid < 0) | (on_grid >= true.shape)).any(axis=1)
     for cap in planar_caps(surface, true.ijk_to_ras):
         if (cap.point - middle) @ cap.normal > 0:
             beyond |= cap.height(ras) > 0
@@ -37,7 +38,7 @@ def up_to_the_end(found: Region, true: Heart, key: str) -> Region | None:
     mask = found.mask & ~cut_off
     pieces, count = ndimage.label(mask, structure=_EVERYWHERE)
     behind = set(np.unique(pieces[ndimage.binary_dilation(cut_off, structure=_EVERYWHERE)]))
-    held = true.regions[key].holds(kji + np.array(found.start))
+    held = true.regions[key].holds(on_grid)
     seen = set(np.unique(pieces[tuple(kji[held].T)]))
     mask &= ~np.isin(pieces, list((behind - seen) & set(range(1, count + 1))))
     kept = Region.of_mask(mask)
