@@ -100,8 +100,8 @@ def doubts_about_places(
 def doubts_about_attitude(degrees: float) -> list[Doubt]:
     """A heart that had to be turned first."""
     sentence = (
-        f"This heart lies turned by some {degrees:.0f} degrees from how hearts usually lie and was completed as if it lay "
-        "straight: check the image orientation."
+        f"This heart lies turned by some {degrees:.0f} degrees from how hearts usually lie, and was completed as if it "
+        "lay straight: check the image orientation."
     )
     return [Doubt(sentence, worst=False)]
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from CardiacCompletionLib.geometry.frame import HeartFrame, Moments
 
@@ -114,21 +115,19 @@ class Expectation:
             spread[:, at] = 0.0
         return Posterior(mean.reshape(self.mean.shape), 0.5 * (spread + spread.T))
 
-    def misfit(self, given: Mapping[str, np.ndarray]) -> tuple[float, int]:
-        """How unusual structures are together: squared Mahalanobis distance, and how many numbers tell of it.
+    def standardised(self, given: Mapping[str, np.ndarray]) -> np.ndarray:
+        """How far given structures are from the mean heart, as independent numbers [N] of variance one in the cohort.
 
         Args:
             given: as for :meth:`posterior`, at least one structure.
         """
         at, seen, noise = self._relied_on(given)
         spread = (self.covariance + self._frame_covariance)[np.ix_(at, at)] + np.diag(noise)
-        off = seen - self.mean.ravel()[at]
-        return float(off @ np.linalg.solve(spread, off)), len(at)
+        return solve_triangular(np.linalg.cholesky(spread), seen - self.mean.ravel()[at], lower=True)
 
     def deviation(self, given: Mapping[str, np.ndarray]) -> float:
-        """The same as a root mean square of standard deviations; up to 1 or so for hearts of the cohort."""
-        squares, count = self.misfit(given)
-        return float(np.sqrt(squares / count))
+        """How unusual given structures are together: Mahalanobis distance over the root of how many numbers tell."""
+        return float(np.sqrt(np.mean(self.standardised(given) ** 2)))
 
     def _relied_on(self, given: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of the numbers that count: where they stand [N] in all, their values [N] and the variance of their noise."""

@@ -1,0 +1,53 @@
+"""A heart that lies turned gets the answer that it would get upright, turned with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from CardiacCompletionLib import HeartCompleter
+from CardiacCompletionLib.anatomy.heart import Heart
+
+TRUSTED = ("myocardium", "left_ventricle", "right_ventricle", "left_atrium")
+INFERRED = ("right_atrium", "aorta", "pulmonary_artery")
+
+
+def turned(heart: Heart, degrees: tuple[float, float, float]) -> Heart:
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_rotvec(degrees, degrees=True).as_matrix()
+    return Heart(heart.regions, heart.shape, turn @ heart.ijk_to_ras)
+
+
+def dice(a: Heart, b: Heart, key: str) -> float:
+    """Of two hearts on grids with the same voxels but for where they begin."""
+    offset = np.round(np.linalg.solve(a.ijk_to_ras, b.ijk_to_ras[:, 3])[:3]).astype(int)[::-1]
+    one, other = a.regions[key], b.regions[key].shifted(tuple(int(n) for n in offset))
+    both = other.cropped(one.start, np.add(one.start, one.mask.shape)) & one.mask
+    return 2 * both.sum() / (one.mask.sum() + other.mask.sum())
+
+
+@pytest.mark.parametrize("degrees", [(25, 0, 0), (0, -25, 0), (0, 0, 25)])
+def test_the_answer_turns_with_the_heart(
+    completer: HeartCompleter, sample: Heart, degrees: tuple[float, float, float]
+) -> None:
+    upright = completer.complete(sample, TRUSTED, spacing=3.0)
+    heart = turned(sample, degrees)
+    result = completer.complete(heart, TRUSTED, spacing=3.0, samples=4)
+    assert any("lies turned by some" in warning for warning in result.warnings)
+    back = turned(result.heart, tuple(-angle for angle in degrees))
+    for key in INFERRED:
+        assert dice(upright.heart, back, key) > 0.75, key
+    for key in TRUSTED:
+        assert np.array_equal(result.heart.regions[key].mask, sample.regions[key].mask)
+    whole = result.samples.probability["right_atrium"] > 0.5
+    places = result.samples.lattice.points(np.argwhere(whole))
+    kji = np.linalg.solve(result.heart.ijk_to_ras, np.c_[places, np.ones(len(places))].T)[2::-1].T
+    held = result.heart.regions["right_atrium"].holds(np.round(kji).astype(int))
+    assert held.mean() > 0.8
+
+
+def test_an_upright_heart_stays_as_it_is(completer: HeartCompleter, sample: Heart) -> None:
+    for degrees in ((0, 0, 0), (6, 0, 0), (0, 0, -6)):
+        result = completer.complete(turned(sample, degrees), TRUSTED, spacing=6.0)
+        assert not any("lies turned" in warning for warning in result.warnings)
