@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -16,7 +16,6 @@ from CardiacCompletionLib.completion.field import SampledField, coarse_lattice, 
 from CardiacCompletionLib.completion.trusted_distances import TrustedDistances
 from CardiacCompletionLib.geometry.expectation import Places, Posterior, place_numbers
 from CardiacCompletionLib.geometry.shape_grid import REACH as SHAPE_REACH
-from CardiacCompletionLib.geometry.shape_grid import node_positions, own_unit, to_ras
 from CardiacCompletionLib.geometry.signed_distance import SignedDistance
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 
@@ -39,7 +38,7 @@ class Inference:
     def __init__(self, network: HeartAutoEncoder, evidence: Evidence, device: str, clock: Clock) -> None:
         self._network, self._evidence, self._device, self._clock = network, evidence, device, clock
         told = self._told()
-        self.posterior = self._posterior(told)
+        self.posterior = self._posterior()
         self._numbers = torch.from_numpy(self.posterior.mean.astype(np.float32))[None].to(device)
         self.latents = self._latents()
         by_index = {self.structures.index(key): field for key, field in told.items() if key not in evidence.cuts}
@@ -124,13 +123,12 @@ class Inference:
             fields[key] = structure.distance
         return fields
 
-    def _posterior(self, told: Mapping[str, SignedDistance]) -> Posterior:
+    def _posterior(self) -> Posterior:
         """What the telling structures say of all: where they lie, how they are stretched and which shape they are."""
         network, evidence = self._network, self._evidence
         structures, given = network.config.structures, {}
         for key, moments in evidence.telling_moments.items():
             self._clock.check()
-            distances = told[key](to_ras(node_positions(sparse=True), moments)) / own_unit(moments)
-            shape = network.prior.shape_numbers(structures.index(key), distances)
+            shape = network.prior.shape_numbers(structures.index(key), evidence.seen[key].own_distances)
             given[key] = np.concatenate([place_numbers(moments, evidence.frame), shape])
         return network.prior.expectation(structures).posterior(given)

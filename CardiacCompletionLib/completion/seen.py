@@ -10,6 +10,7 @@ from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.geometry.cut import CutFace, planar_caps
 from CardiacCompletionLib.geometry.frame import Moments, moments_of
 from CardiacCompletionLib.geometry.region import Region
+from CardiacCompletionLib.geometry.shape_grid import node_positions, own_unit, to_ras
 from CardiacCompletionLib.geometry.signed_distance import SignedDistance
 from CardiacCompletionLib.geometry.surface import Surface, extract_surface
 
@@ -50,6 +51,11 @@ class SeenStructure:
     def distance(self) -> SignedDistance:
         """To its surface."""
         return SignedDistance(self._region, self._shape, self._ijk_to_ras, self.surface)
+
+    @cached_property
+    def own_distances(self) -> np.ndarray:
+        """Signed distance float32 [N'], in own units, at the sparse nodes of its own grid (geometry/shape_grid)."""
+        return self.distance(to_ras(node_positions(sparse=True), self.moments)) / own_unit(self.moments)
 
 
 class LastSeen:
