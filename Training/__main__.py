@@ -25,6 +25,7 @@ COMMANDS = {
     "prepare": "Training.data.prepare",
     "rivals": "Training.rivals.command",
     "sample": "Training.sample",
+    "transforms": "Training.evaluation.transforms",
 }
 
 
