@@ -131,6 +131,7 @@ def label_soups(draw: st.DrawFn) -> tuple[np.ndarray, tuple[float, float, float]
     return values[lumps], tuple(draw(st.floats(0.1, 20.0)) for _ in range(3))
 
 
+@pytest.mark.timeout(1200)
 @settings(
     max_examples=500,
     deadline=None,
