@@ -48,6 +48,6 @@ def test_the_answer_turns_with_the_heart(
 
 
 def test_an_upright_heart_stays_as_it_is(completer: HeartCompleter, sample: Heart) -> None:
-    for degrees in ((0, 0, 0), (6, 0, 0), (0, 0, -6)):
+    for degrees in ((0, 0, 0), (3, 0, 0), (0, 0, -3)):
         result = completer.complete(turned(sample, degrees), TRUSTED, spacing=6.0)
         assert not any("lies turned" in warning for warning in result.warnings)
