@@ -8,7 +8,7 @@ demo: .venv/ready
 	$(RUN) -m Testing.demo $(if $(REAL),--real "$(REAL)" --trusted "$(TRUSTED)")
 
 test: .venv/ready
-	$(RUN) -m pytest
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile
 
 lint: .venv/ready
 	$(RUN) -m ruff check .
