@@ -94,7 +94,7 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         self.watcher = SegmentationWatcher(self.updatePanel)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.ui.sampleButton.connect("clicked(bool)", self.onSampleButton)
         self.ui.trustAllButton.connect("clicked(bool)", self.onTrustAllButton)
         self.ui.clearButton.connect("clicked(bool)", self.onClearButton)
@@ -133,6 +133,10 @@ class CardiacCompletionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
     def onSceneEndClose(self, caller: object, event: str) -> None:
         if not self._away:
             self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller: object, event: str) -> None:
+        self.setParameterNode(None)  # the loaded parameters came before the nodes that they name
+        self.onSceneEndClose(caller, event)
 
     def initializeParameterNode(self) -> None:
         """Show the scene's parameters; choose the first segmentation if none is chosen."""

@@ -223,6 +223,7 @@ class CardiacCompletionMishapsTest(unittest.TestCase):
         assert list(parameters.leftOut) == ["coronary_arteries"]
         assert parameters.spacing == 4.0
         assert parameters.inputSegmentation.GetName() == "Heart"
+        assert self.ui.inputSelector.currentNode() is parameters.inputSegmentation
         assert parameters.resultSegmentation.GetName() == name
         assert segmentNames(parameters.resultSegmentation) == names
         loaded = [self.ui.resultTable.item(row, 2).text() for row in range(self.ui.resultTable.rowCount)]
