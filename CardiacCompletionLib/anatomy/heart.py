@@ -42,6 +42,10 @@ class Heart:
         """The same grid with only these structures."""
         return Heart({key: self.regions[key] for key in keys}, self.shape, self.ijk_to_ras)
 
+    def transformed(self, matrix: np.ndarray) -> Heart:
+        """The same voxels in another place: ``matrix`` float64 [4, 4], RAS mm to RAS mm."""
+        return Heart(self.regions, self.shape, matrix @ self.ijk_to_ras)
+
     @classmethod
     def from_label_map(cls, label_map: LabelMap, labels: Mapping[int, str]) -> Heart:
         """Structures of a label map, given label value -> key; values not named and empty structures are left out."""

@@ -15,7 +15,6 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.completion.samples import Samples
 from CardiacCompletionLib.geometry.expectation import Expectation
 from CardiacCompletionLib.geometry.frame import Moments, Reference, fit_frame
@@ -39,14 +38,6 @@ class Turn:
 
     matrix: np.ndarray
     degrees: float
-
-    def applied(self, heart: Heart) -> Heart:
-        """A heart of the same voxels, turned."""
-        return Heart(heart.regions, heart.shape, self.matrix @ heart.ijk_to_ras)
-
-    def undone(self, heart: Heart) -> Heart:
-        """A turned heart of the same voxels, as it lay."""
-        return Heart(heart.regions, heart.shape, np.linalg.solve(self.matrix, heart.ijk_to_ras))
 
     def undone_of_samples(self, samples: Samples) -> Samples:
         """Plausible turned hearts, as they would have lain."""

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.completion.alignment import aligned
@@ -140,7 +142,7 @@ class HeartCompleter:
         clock.stage("", 1.0, "Done")
         whole = composed.heart
         if turn:
-            whole, drawn = turn.undone(whole), drawn and turn.undone_of_samples(drawn)
+            whole, drawn = whole.transformed(np.linalg.inv(turn.matrix)), drawn and turn.undone_of_samples(drawn)
         return CompletionResult(
             whole,
             tuple(kept.regions),
@@ -174,7 +176,7 @@ class HeartCompleter:
         turn = to_usual_attitude(evidence.telling_moments, reference, expectation)
         if turn:
             doubts += doubts_about_attitude(turn.degrees)
-            measured = measure(turn.applied(partial), reference, clock)
+            measured = measure(partial.transformed(turn.matrix), reference, clock)
             evidence = weigh(measured, said, reference, expectation, vocabulary, clock)
         scale = evidence.frame.scale
         more = doubts_about_fragments(partial, evidence.telling_moments, reference, vocabulary, scale)

@@ -104,7 +104,7 @@ class Expectation:
                 the cohort as it is.
         """
         at, seen, noise = self._relied_on(given)
-        spread = self.covariance + self._frame_covariance
+        spread = self._spread
         mean = self.mean.ravel().copy()
         if len(at):
             pull = np.linalg.solve(spread[np.ix_(at, at)] + np.diag(noise), spread[at]).T
@@ -122,7 +122,7 @@ class Expectation:
             given: as for :meth:`posterior`, at least one structure.
         """
         at, seen, noise = self._relied_on(given)
-        spread = (self.covariance + self._frame_covariance)[np.ix_(at, at)] + np.diag(noise)
+        spread = self._spread[np.ix_(at, at)] + np.diag(noise)
         return solve_triangular(np.linalg.cholesky(spread), seen - self.mean.ravel()[at], lower=True)
 
     def deviation(self, given: Mapping[str, np.ndarray]) -> float:
@@ -140,6 +140,9 @@ class Expectation:
         return at, seen, np.where(at % numbers < PLACE_NUMBERS, _PLACE_NOISE, _SHAPE_NOISE) ** 2
 
     @cached_property
+    def _spread(self) -> np.ndarray:
+        return self.covariance + self._frame_covariance()
+
     def _frame_covariance(self) -> np.ndarray:
         """What errors of the frame add to the covariance of the numbers, to first order about the mean heart."""
         centroids, logs = self.mean[:, :3], _matrices(self.mean[:, 3:PLACE_NUMBERS])

@@ -68,7 +68,7 @@ class HeartAutoEncoder(nn.Module):
         there the correction is known. Points of structures that are not given say nothing; their latents are zero.
         """
         heart, structure = given.nonzero(as_tuple=True)
-        embedded = self._embedded(points, numbers)[heart, structure] + self.structure_embed[structure, None]
+        embedded = self._embedded(points, given, numbers) + self.structure_embed[structure, None]
         narrow = self.bottleneck.pre(apply_layer(self.cross_attend_blocks, self.latents[structure], embedded))
         everywhere = narrow.new_zeros(*given.shape, *narrow.shape[1:])
         return everywhere.index_put((heart, structure), narrow)
@@ -116,10 +116,11 @@ class HeartAutoEncoder(nn.Module):
         latents = self.process(self.encode(points, given, numbers), given, numbers)
         return self.decode(latents, queries, numbers, surroundings, wanted)
 
-    def _embedded(self, points: Tensor, numbers: Tensor) -> Tensor:
-        """Surface points [B, C, N, 3] -> what the latents read of them [B, C, N, D]."""
+    def _embedded(self, points: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
+        """Surface points [B, C, N, 3] -> what the latents read of the S given structures, in turn [S, N, D]."""
         missed, places, _ = self.prior(points, numbers, torch.arange(points.shape[1], device=points.device))
-        return self.point_embed(places) + self.missed_embed((missed[..., None] / CORRECTION_UNIT).tanh())
+        told = (missed[given][..., None] / CORRECTION_UNIT).tanh()
+        return self.point_embed(places[given]) + self.missed_embed(told)
 
     def _begun(self, narrow: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
         """What self-attention starts from: the given latents or the learnt tokens, and the heart's numbers."""

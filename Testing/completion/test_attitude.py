@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.anatomy.heart import Heart
+from Training.evaluation.metrics import dice, on_grid_of
 
 TRUSTED = ("myocardium", "left_ventricle", "right_ventricle", "left_atrium")
 INFERRED = ("right_atrium", "aorta", "pulmonary_artery")
@@ -16,15 +17,7 @@ INFERRED = ("right_atrium", "aorta", "pulmonary_artery")
 def turned(heart: Heart, degrees: tuple[float, float, float]) -> Heart:
     turn = np.eye(4)
     turn[:3, :3] = Rotation.from_rotvec(degrees, degrees=True).as_matrix()
-    return Heart(heart.regions, heart.shape, turn @ heart.ijk_to_ras)
-
-
-def dice(a: Heart, b: Heart, key: str) -> float:
-    """Of two hearts on grids with the same voxels but for where they begin."""
-    offset = np.round(np.linalg.solve(a.ijk_to_ras, b.ijk_to_ras[:, 3])[:3]).astype(int)[::-1]
-    one, other = a.regions[key], b.regions[key].shifted(tuple(int(n) for n in offset))
-    both = other.cropped(one.start, np.add(one.start, one.mask.shape)) & one.mask
-    return 2 * both.sum() / (one.mask.sum() + other.mask.sum())
+    return heart.transformed(turn)
 
 
 @pytest.mark.parametrize("degrees", [(25, 0, 0), (0, -25, 0), (0, 0, 25)])
@@ -35,9 +28,9 @@ def test_the_answer_turns_with_the_heart(
     heart = turned(sample, degrees)
     result = completer.complete(heart, TRUSTED, spacing=3.0, samples=4)
     assert any("lies turned by some" in warning for warning in result.warnings)
-    back = turned(result.heart, tuple(-angle for angle in degrees))
+    back = on_grid_of(turned(result.heart, tuple(-angle for angle in degrees)), upright.heart)
     for key in INFERRED:
-        assert dice(upright.heart, back, key) > 0.75, key
+        assert dice(upright.heart.regions[key], back.regions[key]) > 0.75, key
     for key in TRUSTED:
         assert np.array_equal(result.heart.regions[key].mask, sample.regions[key].mask)
     whole = result.samples.probability["right_atrium"] > 0.5

@@ -32,9 +32,7 @@ _MIRRORED = np.diag([-1.0, 1.0, 1.0, 1.0])
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="prepared hearts, of which the test split is used")
     parser.add_argument("--weights", metavar="FILE", help="the bundled ones without")
-    parser.add_argument(
-        "--schemes", default="lv,ventricles,ventricles_and_left_atrium,chambers", metavar="NAME[,NAME...]"
-    )
+    parser.add_argument("--schemes", default=_SCHEMES, metavar="NAME[,NAME...]")
     parser.add_argument("--hearts", type=int, default=6, help="test hearts at most")
     parser.add_argument("--spacing", type=float, default=3.0, help="mm at which surfaces are resolved")
     parser.add_argument("--report", metavar="FILE", help="Markdown file whose section of this name is replaced")
@@ -99,15 +97,14 @@ def _dice(
 ) -> dict[str, float]:
     """Dice of the hidden structures of a transformed heart, transformed back."""
     scale = float(np.cbrt(np.linalg.det(matrix[:3, :3])))
-    changed = Heart(heart.regions, heart.shape, matrix @ heart.ijk_to_ras)
-    answer = completer.complete(changed, trusted, spacing=scale * spacing).heart
-    back = on_grid_of(Heart(answer.regions, answer.shape, np.linalg.solve(matrix, answer.ijk_to_ras)), heart)
+    answer = completer.complete(heart.transformed(matrix), trusted, spacing=scale * spacing).heart
+    back = on_grid_of(answer.transformed(np.linalg.inv(matrix)), heart)
     return {key: dice(back.regions.get(key), heart.regions[key]) for key in sought}
 
 
 def _is_refused(completer: HeartCompleter, heart: Heart, trusted: tuple[str, ...]) -> bool:
     try:
-        completer.complete(Heart(heart.regions, heart.shape, _MIRRORED @ heart.ijk_to_ras), trusted, spacing=8.0)
+        completer.complete(heart.transformed(_MIRRORED), trusted, spacing=8.0)
     except CompletionError as error:
         return "mirrored" in str(error)
     return False

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import lightning
@@ -88,8 +87,7 @@ class _Duel:
     def trained(self, network: HeartAutoEncoder) -> float:
         """Loss on held-out hearts after training, with averaged weights, in mm."""
         steps, batch = self.settings.total_steps, self.settings.batch
-        prior = deepcopy(self.prior)
-        examples = drawn_from(self.hearts, self.reference, prior, self.settings, steps * batch, self.seed)
+        examples = drawn_from(self.hearts, self.reference, self.prior, self.settings, steps * batch, self.seed)
         trainer = self._trainer(steps)
         trainer.fit(self._module(network), DataLoader(examples, batch, num_workers=1), self._asked())
         return float(trainer.callback_metrics[LOSS])

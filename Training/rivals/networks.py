@@ -31,12 +31,12 @@ class OneSetOfQueries(HeartAutoEncoder):
     """
 
     def encode(self, points: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
-        codes = self.structure_embed[:, None].expand(-1, points.shape[2], -1)
-        embedded = self._embedded(points, numbers) + codes
+        structure = given.nonzero()[:, 1]
+        embedded = self._embedded(points, given, numbers) + self.structure_embed[structure, None]
         asking = self.latents.flatten(0, 1)[None]
         # Hearts differ in how many points they have.
-        told = [of_heart[known].flatten(0, 1)[None] for of_heart, known in zip(embedded, given, strict=True)]
-        sets = [apply_layer(self.cross_attend_blocks, asking, points) for points in told]
+        hearts = embedded.split(given.sum(dim=1).tolist())
+        sets = [apply_layer(self.cross_attend_blocks, asking, told.flatten(0, 1)[None]) for told in hearts]
         return self.bottleneck.pre(torch.cat(sets)).reshape(*given.shape, self.config.latents, -1)
 
     def process(self, narrow: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
@@ -57,22 +57,15 @@ class OneSetOfQueries(HeartAutoEncoder):
 class WithoutSurroundings(HeartAutoEncoder):
     """No query knows how far it is from what is trusted."""
 
-    def decode(
-        self,
-        latents: Tensor,
-        queries: Tensor,
-        numbers: Tensor,
-        surroundings: Tensor | None = None,
-        wanted: Tensor | None = None,
-    ) -> Tensor:
-        return super().decode(latents, queries, numbers, None, wanted)
+    def forward(self, points: Tensor, given: Tensor, queries: Tensor, numbers: Tensor, surroundings: Tensor) -> Tensor:
+        return super().forward(points, given, queries, numbers)
 
 
 class PointsInTheFrame(HeartAutoEncoder):
     """Surface points speak in the heart's frame, not in their structure's own coordinates, nor of what was expected."""
 
-    def _embedded(self, points: Tensor, numbers: Tensor) -> Tensor:
-        return self.point_embed(points)
+    def _embedded(self, points: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
+        return self.point_embed(points[given])
 
 
 RIVALS: dict[str, type[HeartAutoEncoder]] = {
