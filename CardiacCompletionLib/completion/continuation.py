@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import binary_dilation, label, map_coordinates
+from scipy.ndimage import label, map_coordinates
 from scipy.spatial import cKDTree
 
 from CardiacCompletionLib.completion.field import SampledField
+from CardiacCompletionLib.completion.topology import widened
 from CardiacCompletionLib.geometry.cut import CutFace
 from CardiacCompletionLib.geometry.region import Region
 
@@ -79,8 +80,7 @@ def joined_part(
     Args:
         region: the trusted part, which the pieces have to touch.
     """
-    beside = binary_dilation(region.cropped(start - 1, start + mask.shape + 1), structure=np.ones((3, 3, 3)))
-    beside = beside[1:-1, 1:-1, 1:-1]
+    beside = widened(region.cropped(start - 1, start + mask.shape + 1))[1:-1, 1:-1, 1:-1]
     lattice = ijk_to_ras[:3, :3][:, ::-1]
     voxel = float(np.linalg.norm(lattice, axis=0).max())
     pieces, count = label(mask, structure=np.ones((3, 3, 3)))

@@ -13,10 +13,9 @@ from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.clock import Clock
 from CardiacCompletionLib.completion.evidence import Evidence
 from CardiacCompletionLib.completion.field import SampledField, coarse_lattice, sample_field
-from CardiacCompletionLib.completion.trusted_distances import TrustedDistances
+from CardiacCompletionLib.completion.trusted_distances import DistanceLattice, TrustedDistances, step_for
 from CardiacCompletionLib.geometry.expectation import Places, Posterior, place_numbers
 from CardiacCompletionLib.geometry.shape_grid import REACH as SHAPE_REACH
-from CardiacCompletionLib.geometry.signed_distance import SignedDistance
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 
 # Queries at a time: small enough for the cache, and to be stopped between two of them.
@@ -37,15 +36,10 @@ class Inference:
 
     def __init__(self, network: HeartAutoEncoder, evidence: Evidence, device: str, clock: Clock) -> None:
         self._network, self._evidence, self._device, self._clock = network, evidence, device, clock
-        told = self._told()
         self.posterior = self._posterior()
         self._numbers = torch.from_numpy(self.posterior.mean.astype(np.float32))[None].to(device)
         self.latents = self._latents()
-        by_index = {self.structures.index(key): field for key, field in told.items() if key not in evidence.cuts}
-        reach = REACH * evidence.frame.scale
-        self._surroundings = TrustedDistances(
-            by_index, len(self.structures), evidence.frame.origin, reach, device, clock.check
-        )
+        self._surroundings = TrustedDistances(self._told(), len(self.structures), device)
 
     def fields(self, wanted: Sequence[str], spacing: float, vocabulary: Vocabulary) -> dict[str, SampledField]:
         """The fields of the wanted structures, resolved to ``spacing`` mm; those without an inside are not in it."""
@@ -112,15 +106,14 @@ class Inference:
             self._clock.check()
             return self._network.process(narrow, seen, self._numbers)
 
-    def _told(self) -> dict[str, SignedDistance]:
-        """Signed distances of the trusted structures that place the heart, or show all of themselves."""
+    def _told(self) -> dict[int, DistanceLattice]:
+        """Distances to the trusted structures that show all of themselves, by place on the class axis."""
         evidence, fields = self._evidence, {}
+        step = step_for(evidence.frame.scale)
         for key, structure in evidence.seen.items():
-            if key in evidence.cuts and key not in evidence.telling:
-                continue
             self._clock.check()
-            # A cut structure's own shape ends at the cut, so its field is that of what is there.
-            fields[key] = structure.distance
+            if key not in evidence.cuts:
+                fields[self.structures.index(key)] = structure.distances_around(step)
         return fields
 
     def _posterior(self) -> Posterior:

@@ -10,6 +10,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
+from CardiacCompletionLib.completion.topology import widened
 from CardiacCompletionLib.completion.workspace import Box, Workspace, shared
 
 # Structures that touch are parted by no more than this if the field was only a little off.
@@ -36,28 +37,33 @@ def close_gap(work: Workspace, key: str, other: str) -> None:
     box, here, there = _where_both_are_near(work, box, here, there)
     if box is None:
         return
-    to_here, to_there = (ndimage.distance_transform_edt(~mask, sampling=work.spacing) for mask in (here, there))
+    # No voxel of a thin gap is farther from either.
+    reach = np.floor(_THIN_GAP / work.spacing + 1e-6).astype(int)
+    kji = np.argwhere((work.holder[box] == 0) & widened(here, reach) & widened(there, reach))
+    to_here, to_there = (_distances(kji, mask, reach, work.spacing) for mask in (here, there))
     # Between two surfaces half a voxel belongs to each of them.
-    gap = (work.holder[box] == 0) & (to_here + to_there - work.spacing.min() <= _THIN_GAP)
+    gap = to_here + to_there - work.spacing.min() <= _THIN_GAP
     own, others = work.is_inferred(key), work.is_inferred(other)
-    nearer = (to_here <= to_there) if own and others else np.full(gap.shape, own)
-    if own:
-        work.give(key, box, gap & nearer)
-    if others:
-        work.give(other, box, gap & ~nearer)
+    nearer = (to_here <= to_there) if own and others else np.full(len(kji), own)
+    for owner, which in ((key, gap & nearer), (other, gap & ~nearer)):
+        if work.is_inferred(owner):
+            given = np.zeros_like(here)
+            given[tuple(kji[which].T)] = True
+            work.give(owner, box, given)
 
 
 def bridge(work: Workspace, key: str, origin: str) -> None:
     """Lead every piece of an inferred structure that ends close to its origin to it."""
     if not (work.is_inferred(key) and work.holds(origin)):
         return
-    box = work.box_of(key, _BRIDGE)
+    box, tight = work.box_of(key, _BRIDGE), work.box_of(key)
     target = work.mask(origin, box)
     if not target.any():
         return
-    pieces, count = ndimage.label(work.own(key, box), structure=np.ones((3, 3, 3)))
-    reached = ndimage.binary_dilation(target, structure=np.ones((3, 3, 3)))
-    apart = sorted(set(range(1, count + 1)) - set(np.unique(pieces[reached]).tolist()))
+    within = tuple(slice(t.start - s.start, t.stop - s.start) for s, t in zip(box, tight, strict=True))
+    pieces = np.zeros(target.shape, dtype=np.int32)
+    pieces[within], count = ndimage.label(work.own(key, tight), structure=np.ones((3, 3, 3)))
+    apart = sorted(set(range(1, count + 1)) - set(np.unique(pieces[widened(target)]).tolist()))
     if not apart:
         return
     tree = cKDTree(np.argwhere(target & ~ndimage.binary_erosion(target)) * work.spacing)
@@ -139,6 +145,25 @@ def _where_both_are_near(
         box = tuple(slice(start + both[0], start + both[-1] + 1) if a == axis else box[a] for a in range(3))
         here, there = here[cut], there[cut]
     return (box, here, there) if here.any() and there.any() else (None, here, there)
+
+
+def _distances(kji: np.ndarray, mask: np.ndarray, reach: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """How far voxels [N, 3] of a mask's box are from it, in mm [N]; infinite if by more than a thin gap.
+
+    Args:
+        reach: voxels to a thin gap's width along each axis.
+    """
+    around = np.indices(2 * reach + 1).reshape(3, -1).T - reach
+    lengths = np.linalg.norm(around * spacing, axis=1)
+    padded = np.pad(mask, [(n, n) for n in reach])
+    held, strides = padded.ravel(), np.array(padded.strides)
+    places, steps = (kji + reach) @ strides, around @ strides
+    found, left = np.full(len(kji), np.inf), np.arange(len(kji))
+    for number in np.argsort(lengths)[: np.count_nonzero(lengths <= _THIN_GAP + 1e-6)]:
+        met = held[places[left] + steps[number]]
+        found[left[met]] = lengths[number]
+        left = left[~met]
+    return found
 
 
 def _lead(work: Workspace, key: str, box: Box, begin: np.ndarray, end: np.ndarray) -> None:

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.completion.trusted_distances import DistanceLattice
 from CardiacCompletionLib.geometry.cut import CutFace, planar_caps
 from CardiacCompletionLib.geometry.frame import Moments, moments_of
 from CardiacCompletionLib.geometry.region import Region
@@ -16,12 +17,13 @@ from CardiacCompletionLib.geometry.surface import Surface, extract_surface
 
 
 class SeenStructure:
-    """One structure on its grid; each property is worked out when it is first asked for."""
+    """One structure on its grid; all is worked out when it is first asked for."""
 
     def __init__(self, region: Region, shape: tuple[int, int, int], ijk_to_ras: np.ndarray) -> None:
         # The caller's voxels may be edited afterwards.
         self._region = Region(region.mask.copy(), region.start)
         self._shape, self._ijk_to_ras = shape, np.array(ijk_to_ras)
+        self._around: DistanceLattice | None = None
 
     def is_of(self, region: Region, shape: tuple[int, int, int], ijk_to_ras: np.ndarray) -> bool:
         """Whether these are the voxels that were seen, on the same grid."""
@@ -56,6 +58,12 @@ class SeenStructure:
     def own_distances(self) -> np.ndarray:
         """Signed distance float32 [N'], in own units, at the sparse nodes of its own grid (geometry/shape_grid)."""
         return self.distance(to_ras(node_positions(sparse=True), self.moments)) / own_unit(self.moments)
+
+    def distances_around(self, step: float) -> DistanceLattice:
+        """Distances to its surface on a lattice around it, nodes ``step`` mm apart; the last step is remembered."""
+        if self._around is None or self._around.step != step:
+            self._around = DistanceLattice.around(self.distance, step)
+        return self._around
 
 
 class LastSeen:

@@ -1,20 +1,28 @@
-"""How far any point of the patient is from the trusted surfaces: measured once on a lattice, then interpolated."""
+"""How far any point of the patient is from the trusted surfaces: measured once on lattices, then interpolated."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
-from torch.nn import functional
 
 from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.geometry.signed_distance import SignedDistance
 
-# Nodes from the middle to a face: some 4 mm apart, where interpolation errs by a tenth of a mm beside a chamber.
-_NODES = 32
+if TYPE_CHECKING:
+    import torch
+
+# Millimetres between nodes in a heart of usual size, where interpolation errs by a tenth of a mm beside a chamber.
+_STEP = 4.0
+_USUAL_SCALE = 100.0
+# Steps from a surface to its lattice's faces: there the network hardly tells far from farther.
+_MARGIN = 12
+# Nodes from the middle to a face at most: an aorta with its margin; memory stays bounded whatever is called a heart.
+_MOST = 40
 # Within so many steps of the surface a node's distance is that to the tangent plane or point next to it; beyond, to the
 # next node with a surface, which is nearer than the surface itself by about the same everywhere.
 _EXACT = 2.5
@@ -22,74 +30,98 @@ _EXACT = 2.5
 _POINTS = 3000
 
 
+def step_for(scale: float) -> float:
+    """Millimetres between nodes for a heart of ``scale`` mm per frame unit.
+
+    On rungs a factor of the root of two apart: another choice of trust, which changes the scale a little, hardly ever
+    changes the step.
+    """
+    return _STEP * float(2.0 ** (np.round(2.0 * np.log2(scale / _USUAL_SCALE)) / 2.0))
+
+
+@dataclass(frozen=True)
+class DistanceLattice:
+    """Signed distances float32 [k, j, i] (mm, inside < 0) to one structure, at nodes ``step`` mm apart around it."""
+
+    values: np.ndarray
+    lattice: Lattice
+    step: float
+
+    @classmethod
+    def around(cls, field: SignedDistance, step: float) -> DistanceLattice:
+        """It depends on the structure and on the step alone."""
+        surface = field.surface
+        low, high = surface.points.min(axis=0), surface.points.max(axis=0)
+        half = np.minimum(np.ceil((high - low) / 2 / step).astype(int) + _MARGIN, _MOST)
+        origin, steps = (low + high) / 2 - half * step, np.eye(3)[:, ::-1] * step
+        lattice = Lattice(origin, steps, tuple(int(n) for n in 2 * half[::-1] + 1))
+        return cls(_measured(field, lattice, step), lattice, step)
+
+
 class TrustedDistances:
-    """Signed distances to some structures (mm, inside < 0), within a cube.
+    """Signed distances to some structures, in mm, inside < 0.
 
     Args:
-        fields: signed distance of each told structure, by its place on the class axis.
+        told: the lattice of each told structure, by its place on the class axis; beyond it, distances are those at its
+            face and from there to the point.
         count: length C of the class axis.
-        center: RAS mm [3] of the cube's middle.
-        half_extent: mm from there to its faces; beyond them, distances are those at the face.
-        check: asked now and then; raises if the work is to stop.
     """
 
-    def __init__(
-        self,
-        fields: Mapping[int, SignedDistance],
-        count: int,
-        center: np.ndarray,
-        half_extent: float,
-        device: str,
-        check: Callable[[], None],
-    ) -> None:
-        self._told = list(fields)
+    def __init__(self, told: Mapping[int, DistanceLattice], count: int, device: str) -> None:
+        import torch
+
         self._count = count
-        lattice = Lattice.around(center, half_extent, half_extent / _NODES, np.eye(3)[:, ::-1])
-        values = np.zeros((len(fields), *lattice.shape), dtype=np.float32)
-        for number, field in enumerate(fields.values()):
-            check()
-            values[number] = _on_lattice(field, lattice)
-        self._values = torch.from_numpy(values)[None].to(device)
-        self._center = torch.from_numpy(np.asarray(center, dtype=np.float32)).to(device)
-        self._half = half_extent / _NODES * (lattice.shape[0] - 1) / 2
+        self._told = list(told)
+        self._values = [torch.from_numpy(near.values)[None, None].to(device) for near in told.values()]
+        halves = [(np.array(near.lattice.shape[::-1]) - 1) / 2 * near.step for near in told.values()]
+        centers = [near.lattice.origin + half for near, half in zip(told.values(), halves, strict=True)]
+        self._halves = [torch.from_numpy(half.astype(np.float32)).to(device) for half in halves]
+        self._centers = [torch.from_numpy(center.astype(np.float32)).to(device) for center in centers]
 
     def __call__(self, ras: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         """What the network is told (model/heart), in mm: float32 [1, W or 1, N, C] at RAS mm points [N, 3].
 
         Infinite where nothing is told: of structures without a field, and of a wanted one itself.
         """
+        import torch
+        from torch.nn import functional
+
         said = ras.new_full((1, 1, len(ras), self._count), torch.inf)
-        if self._told:
-            grid = ((ras - self._center) / self._half)[None, None, None]
-            found = functional.grid_sample(self._values, grid, padding_mode="border", align_corners=True)
-            said[0, 0, :, self._told] = found[0, :, 0, 0].T
+        for index, values, center, half in zip(self._told, self._values, self._centers, self._halves, strict=True):
+            place = (ras - center) / half
+            within = place.clamp(-1.0, 1.0)
+            found = functional.grid_sample(values, within[None, None, None], align_corners=True)
+            said[0, 0, :, index] = found.flatten() + ((place - within) * half).norm(dim=-1)
         if set(wanted.tolist()) & set(self._told):
             said = said.repeat(1, len(wanted), 1, 1)
             said[0, torch.arange(len(wanted)), :, wanted] = torch.inf
         return said
 
 
-def _on_lattice(field: SignedDistance, lattice: Lattice) -> np.ndarray:
+def _measured(field: SignedDistance, lattice: Lattice, step: float) -> np.ndarray:
     """Signed distance float32 [k, j, i] at the nodes."""
-    surface, step = field.surface, float(np.linalg.norm(lattice.steps[:, 0]))
-    index = np.round((surface.points - lattice.origin) @ np.linalg.inv(lattice.steps).T).astype(int)
+    surface = field.surface
+    index = np.round((surface.points - lattice.origin)[:, ::-1] / step).astype(int)
     index = index[((index >= 0) & (index < lattice.shape)).all(axis=1)]
     if not len(index):
-        # Of a surface wholly beyond the lattice, all that is said is that it is far.
+        # Of a surface that goes around the lattice without meeting it, all that is said is that it is far.
         return np.full(lattice.shape, 100.0 * step, dtype=np.float32)
     free = np.ones(lattice.shape, dtype=bool)
     free[tuple(index.T)] = False
     values = distance_transform_edt(free, sampling=step).astype(np.float32)
-    near = values <= _EXACT * step
-    nodes = lattice.points(np.argwhere(near))
+    low, high = index.min(axis=0), index.max(axis=0) + 1
+    reach = int(np.ceil(_EXACT))
+    first = np.maximum(low - reach, 0)
+    part = values[tuple(slice(int(a), int(b) + reach) for a, b in zip(first, high, strict=True))]
+    near = part <= _EXACT * step
+    rough, nodes = part[near], lattice.points(np.argwhere(near) + first)
     few = surface.resampled(_POINTS) if len(surface.points) > _POINTS else surface
     distance, nearest = cKDTree(few.points).query(nodes)
     height = np.abs(((nodes - few.points[nearest]) * few.normals[nearest]).sum(axis=1))
-    outer = values[near] > step
-    values[~near] += float((distance - values[near])[outer].mean()) if outer.any() else 0.0
-    values[near] = np.where(distance < step, height, distance)
-    low = index.min(axis=0)
-    box = tuple(slice(int(a), int(b) + 1) for a, b in zip(low, index.max(axis=0), strict=True))
+    outer = rough > step
+    values += float((distance - rough)[outer].mean()) if outer.any() else 0.0
+    part[near] = np.where(distance < step, height, distance)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     inside = field.inside(lattice.points(np.indices(values[box].shape).reshape(3, -1).T + low))
     values[box] *= np.where(inside, -1, 1).reshape(values[box].shape)
     return values

@@ -83,7 +83,8 @@ class Workspace:
 
     def mask(self, key: str, box: Box) -> np.ndarray:
         """Where a structure is, trusted or inferred."""
-        return np.isin(self.holder[box], self._codes[key])
+        part = self.holder[box]
+        return np.logical_or.reduce([part == code for code in self._codes[key]])
 
     def own(self, key: str, box: Box) -> np.ndarray:
         """Where a structure is inferred."""

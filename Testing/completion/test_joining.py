@@ -12,7 +12,9 @@ from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.completion.composition import compose
 from CardiacCompletionLib.completion.field import SampledField, coarse_lattice, sample_field
-from CardiacCompletionLib.completion.topology import Topology
+from CardiacCompletionLib.completion.joining import close_gap
+from CardiacCompletionLib.completion.topology import Topology, widened
+from CardiacCompletionLib.completion.workspace import Workspace
 from CardiacCompletionLib.geometry.region import Region
 from Testing.geometry.phantoms import ball, voxelised
 
@@ -94,6 +96,29 @@ def test_a_thin_gap_between_structures_that_share_a_wall_is_closed(gap: float, t
     assert whole.volume_ml("left_ventricle") == trusted.volume_ml("left_ventricle")
     excess = whole.volume_ml("left_atrium") - 4 / 3 * np.pi * 12**3 / 1000
     assert excess < 0.6
+
+
+def test_a_gap_is_closed_just_where_distances_to_both_sides_say_so() -> None:
+    spacing, shape = np.array([0.9, 1.3, 1.7]), (40, 36, 30)
+    places = np.indices(shape).reshape(3, -1).T * spacing
+    middles = np.array([[18.0, 13.0, 25.0], [18.0, 33.2, 25.0]])
+    atrium, ventricle = (np.linalg.norm(places - m, axis=1).reshape(shape) - 9.0 for m in middles)
+    work = Workspace(np.zeros(3, dtype=int), shape, spacing, ("left_atrium", "left_ventricle"))
+    work.paint("left_atrium", np.zeros(3), atrium, on_top=False)
+    work.paint("left_ventricle", np.zeros(3), ventricle, on_top=False)
+    before = work.holder.copy()
+    away = [ndimage.distance_transform_edt(before != code, sampling=spacing) for code in (1, 2)]
+    gap = (before == 0) & (away[0] + away[1] - spacing.min() <= 3.0)
+    close_gap(work, "left_atrium", "left_ventricle")
+    assert gap.sum() > 20
+    assert np.array_equal(work.holder != before, gap)
+    assert np.array_equal(work.holder == 1, (before == 1) | (gap & (away[0] <= away[1])))
+
+
+def test_a_mask_is_widened_to_its_neighbours() -> None:
+    mask = np.random.default_rng(0).random((9, 12, 7)) < 0.02
+    assert np.array_equal(widened(mask), ndimage.binary_dilation(mask, np.ones((3, 3, 3))))
+    assert np.array_equal(widened(mask, (0, 2, 1)), ndimage.binary_dilation(mask, np.ones((1, 5, 3))))
 
 
 def test_a_gap_between_structures_that_do_not_share_a_wall_stays_open() -> None:

@@ -29,6 +29,13 @@ def test_another_choice_of_trust_asks_no_surface_again(own: Heart) -> None:
     assert last.look_at(own.keep(FEW))["myocardium"] is before["myocardium"]
 
 
+def test_distances_are_measured_once_for_each_step(own: Heart) -> None:
+    ventricle = LastSeen().look_at(own.keep(FEW))["left_ventricle"]
+    fine = ventricle.distances_around(4.0)
+    assert ventricle.distances_around(4.0) is fine
+    assert ventricle.distances_around(8.0).values.size < fine.values.size
+
+
 def test_an_edited_or_resized_structure_is_seen_anew(own: Heart) -> None:
     last = LastSeen()
     before = last.look_at(own.keep(FEW))
