@@ -101,7 +101,7 @@ def test_a_thin_gap_between_structures_that_share_a_wall_is_closed(gap: float, t
 def test_a_gap_is_closed_just_where_distances_to_both_sides_say_so() -> None:
     spacing, shape = np.array([0.9, 1.3, 1.7]), (40, 36, 30)
     places = np.indices(shape).reshape(3, -1).T * spacing
-    middles = np.array([[18.0, 13.0, 25.0], [18.0, 33.2, 25.0]])
+    middles = np.array([[18.0, 13.0, 25.0], [18.0, 32.0, 25.0]])
     atrium, ventricle = (np.linalg.norm(places - m, axis=1).reshape(shape) - 9.0 for m in middles)
     work = Workspace(np.zeros(3, dtype=int), shape, spacing, ("left_atrium", "left_ventricle"))
     work.paint("left_atrium", np.zeros(3), atrium, on_top=False)
@@ -110,7 +110,7 @@ def test_a_gap_is_closed_just_where_distances_to_both_sides_say_so() -> None:
     away = [ndimage.distance_transform_edt(before != code, sampling=spacing) for code in (1, 2)]
     gap = (before == 0) & (away[0] + away[1] - spacing.min() <= 3.0)
     close_gap(work, "left_atrium", "left_ventricle")
-    assert gap.sum() > 20
+    assert gap.sum() > 10
     assert np.array_equal(work.holder != before, gap)
     assert np.array_equal(work.holder == 1, (before == 1) | (gap & (away[0] <= away[1])))
 
