@@ -45,11 +45,11 @@ def close_gap(work: Workspace, key: str, other: str) -> None:
     gap = to_here + to_there - work.spacing.min() <= _THIN_GAP
     own, others = work.is_inferred(key), work.is_inferred(other)
     nearer = (to_here <= to_there) if own and others else np.full(len(kji), own)
-    for owner, which in ((key, gap & nearer), (other, gap & ~nearer)):
+    for owner, mask, which in ((key, here, gap & nearer), (other, there, gap & ~nearer)):
         if work.is_inferred(owner):
-            given = np.zeros_like(here)
+            given = np.zeros_like(mask)
             given[tuple(kji[which].T)] = True
-            work.give(owner, box, given)
+            work.give(owner, box, _attached(given, mask))
 
 
 def bridge(work: Workspace, key: str, origin: str) -> None:
@@ -164,6 +164,12 @@ def _distances(kji: np.ndarray, mask: np.ndarray, reach: np.ndarray, spacing: np
         found[left[met]] = lengths[number]
         left = left[~met]
     return found
+
+
+def _attached(mask: np.ndarray, to: np.ndarray) -> np.ndarray:
+    """The pieces of a mask that touch another: behind a corner the nearer structure may be out of reach."""
+    pieces, _ = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    return mask & np.isin(pieces, np.unique(pieces[widened(to)]))
 
 
 def _lead(work: Workspace, key: str, box: Box, begin: np.ndarray, end: np.ndarray) -> None:

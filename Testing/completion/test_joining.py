@@ -115,6 +115,16 @@ def test_a_gap_is_closed_just_where_distances_to_both_sides_say_so() -> None:
     assert np.array_equal(work.holder == 1, (before == 1) | (gap & (away[0] <= away[1])))
 
 
+def test_what_closes_a_gap_hangs_together_with_its_structure() -> None:
+    """Between an atrium and a ventricle, voxels that only a trusted third one parts from the atrium stay nobody's."""
+    work = Workspace(np.zeros(3, dtype=int), (7, 1, 1), np.array([0.5, 0.5, 0.5]), ("left_atrium",))
+    work._hold("left_ventricle", 128, Region(np.ones((2, 1, 1), dtype=bool), (5, 0, 0)))
+    work._hold("aorta", 129, Region(np.ones((1, 1, 1), dtype=bool), (2, 0, 0)))
+    work.paint("left_atrium", np.zeros(3), np.array([-1, -1, 1, 1, 1, 1, 1.0]).reshape(7, 1, 1), on_top=False)
+    close_gap(work, "left_atrium", "left_ventricle")
+    assert work.holder.ravel().tolist() == [1, 1, 129, 0, 0, 128, 128]
+
+
 def test_a_mask_is_widened_to_its_neighbours() -> None:
     mask = np.random.default_rng(0).random((9, 12, 7)) < 0.02
     assert np.array_equal(widened(mask), ndimage.binary_dilation(mask, np.ones((3, 3, 3))))
