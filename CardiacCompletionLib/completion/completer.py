@@ -191,7 +191,9 @@ class HeartCompleter:
         return self._model.card.get("calibration", {})
 
     def _unlikeness(self, evidence: Evidence) -> float:
-        return unlikeness(evidence, self._model.reference, self._calibration.get("usual_score", USUAL_SCORE))
+        network, usual = self._model.network, self._calibration.get("usual_score", USUAL_SCORE)
+        expectation = network.prior.expectation(network.config.structures)
+        return unlikeness(evidence, self._model.reference, expectation, usual)
 
     def _checked(self, heart: Heart, trusted: Iterable[str], said: Mapping[str, bool], spacing: float) -> list[str]:
         trusted = [self._vocabulary[key].key for key in dict.fromkeys(trusted)]

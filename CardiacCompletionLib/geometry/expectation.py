@@ -24,8 +24,10 @@ OFF_DIAGONAL = np.array([1, 1, 1, np.sqrt(2), np.sqrt(2), np.sqrt(2)])
 # How wrong a frame, and how turned a scan may be: standard deviations of shift (frame units), turn (radians) and
 # logarithm of scale.
 _FRAME_ERROR = np.array([0.02] * 3 + [np.radians(3.0)] * 3 + [0.02])
-# Of what is read off a trusted structure: place in frame units, shape in standard deviations.
+# Of what is read off a trusted structure: place in frame units, shape in standard deviations. Less is allowed where the
+# question is not what follows from a place, but whether it is one.
 _PLACE_NOISE = 0.03
+_DOUBTED_NOISE = 0.01
 _SHAPE_NOISE = 0.5
 _SHRINKAGE = 0.1
 _ROUNDS = 12
@@ -121,15 +123,19 @@ class Expectation:
         Args:
             given: as for :meth:`posterior`, at least one structure.
         """
-        at, seen, noise = self._relied_on(given)
-        spread = self._spread[np.ix_(at, at)] + np.diag(noise)
-        return solve_triangular(np.linalg.cholesky(spread), seen - self.mean.ravel()[at], lower=True)
+        return self._whitened(*self._relied_on(given))
 
     def deviation(self, given: Mapping[str, np.ndarray]) -> float:
         """How unusual given structures are together: Mahalanobis distance over the root of how many numbers tell."""
-        return float(np.sqrt(np.mean(self.standardised(given) ** 2)))
+        return float(np.sqrt(np.mean(self._whitened(*self._relied_on(given, _DOUBTED_NOISE)) ** 2)))
 
-    def _relied_on(self, given: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _whitened(self, at: np.ndarray, seen: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        spread = self._spread[np.ix_(at, at)] + np.diag(noise)
+        return solve_triangular(np.linalg.cholesky(spread), seen - self.mean.ravel()[at], lower=True)
+
+    def _relied_on(
+        self, given: Mapping[str, np.ndarray], place_noise: float = _PLACE_NOISE
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of the numbers that count: where they stand [N] in all, their values [N] and the variance of their noise."""
         numbers = self.mean.shape[1]
         known = [index for index, key in enumerate(self.structures) if key in given]
@@ -137,7 +143,7 @@ class Expectation:
         at = (np.array(known, dtype=int)[:, None] * numbers + np.arange(numbers)).ravel()
         seen = np.concatenate([given[self.structures[index]] for index in known]) if known else np.zeros(0)
         at, seen = at[np.isfinite(seen)], seen[np.isfinite(seen)]
-        return at, seen, np.where(at % numbers < PLACE_NUMBERS, _PLACE_NOISE, _SHAPE_NOISE) ** 2
+        return at, seen, np.where(at % numbers < PLACE_NUMBERS, place_noise, _SHAPE_NOISE) ** 2
 
     @cached_property
     def _spread(self) -> np.ndarray:

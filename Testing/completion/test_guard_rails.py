@@ -72,6 +72,20 @@ def test_a_heart_unlike_any_other_is_completed_with_a_warning(completer: HeartCo
     assert any("unlike those the model knows" in warning for warning in result.warnings)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [np.eye(3) * 1.6, np.eye(3) * 0.6, np.diag([1.0, 1.0, 0.65]), np.diag([1.45, 1.0, 1.0])],
+    ids=["large", "small", "flat", "broad"],
+)
+def test_a_heart_of_unusual_size_or_proportions_is_told_of(
+    completer: HeartCompleter, sample: Heart, change: np.ndarray
+) -> None:
+    grid = sample.ijk_to_ras.copy()
+    grid[:3] = change @ grid[:3]
+    result = completer.complete(Heart(sample.regions, sample.shape, grid), CHAMBERS, spacing=8.0)
+    assert any("unlike those the model knows" in warning for warning in result.warnings)
+
+
 def test_held_out_hearts_give_no_warning(completer: HeartCompleter) -> None:
     alarms = 0
     for seed in range(97_000_000, 97_000_006):
