@@ -135,9 +135,8 @@ class HeartCompleter:
         drawn = None
         if samples and inferred:
             clock.stage("samples", 0.9, "Drawing plausible hearts")
-            spread = self._calibration.get("spread", {})
             free = {key: fields[key] for key in inferred}
-            sampler = HeartSampler(inference, evidence, kept, free, spacing, spread, self._vocabulary, clock)
+            sampler = HeartSampler(inference, evidence, kept, free, spacing, self._calibration, self._vocabulary, clock)
             drawn = sampler.draw(samples)
         clock.stage("", 1.0, "Done")
         whole = composed.heart

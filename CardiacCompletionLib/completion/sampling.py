@@ -8,6 +8,7 @@ together as that one does. The network is asked once; a heart costs the resampli
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -45,8 +46,9 @@ class HeartSampler:
     Args:
         kept: the trusted structures, which no sample touches.
         fields: of the structures to draw.
-        spread: key -> how many times as far from the mean hearts are drawn as the cohort says, calibrated on held-out
-            hearts; once for structures that are not named.
+        calibration: what held-out hearts say (Training/calibrate.py): ``spread``, key -> how many times as far from the
+            mean hearts are drawn as the cohort says, once for structures that are not named; and ``reach``, see
+            :class:`Samples`.
     """
 
     def __init__(
@@ -56,17 +58,19 @@ class HeartSampler:
         kept: Heart,
         fields: Mapping[str, SampledField],
         spacing: float,
-        spread: Mapping[str, float],
+        calibration: Mapping[str, Any],
         vocabulary: Vocabulary,
         clock: Clock,
     ) -> None:
         self._clock = clock
+        self._reach = {key: tuple(ends) for key, ends in calibration.get("reach", {}).items()}
         self._lattice, coarse = _lattices(fields, kept, max(spacing, FINEST))
         self._stride = round(float(np.linalg.norm(coarse.steps[:, 0]) / np.linalg.norm(self._lattice.steps[:, 0])))
         self._heart = MovableHeart(kept, fields, self._lattice, vocabulary, clock.check)
         # What lies on others goes with them.
         led = {key: self._heart.surface(key) for key in self._heart.likeliest if not vocabulary[key].on_top}
         bodies = [surface.resampled(_BODY) for surface in led.values()]
+        spread = calibration.get("spread", {})
         widths = np.array([spread.get(key, 1.0) for key in inference.structures])
         self._drawn = DrawnHearts(inference, evidence.frame, tuple(led), bodies, widths)
         walls = [evidence.surfaces[key].resampled(_WALL) for key in kept.regions if len(evidence.surfaces[key].points)]
@@ -91,7 +95,7 @@ class HeartSampler:
             hearts.append(drawn)
             for key, region in drawn.items():
                 overlap[key] += _dice(region, likeliest[key]) / count
-        return Samples(self._lattice, tuple(hearts), overlap)
+        return Samples(self._lattice, tuple(hearts), overlap, self._reach)
 
 
 def _slack(surface: Surface, across: float, along: float) -> np.ndarray:

@@ -96,6 +96,7 @@ def _write_samples(folder: Path, samples: Samples) -> None:
     content = {
         "count": samples.count,
         "confidence": dict(samples.confidence),
+        "reach": {key: list(ends) for key, ends in samples.reach.items()},
         "origin": lattice.origin.tolist(),
         "steps": lattice.steps.tolist(),
         "shape": list(lattice.shape),
@@ -107,7 +108,8 @@ def _read_samples(folder: Path) -> Samples:
     content = json.loads((folder / _SAMPLES).read_text(encoding="utf-8"))
     lattice = Lattice(np.array(content["origin"]), np.array(content["steps"]), tuple(content["shape"]))
     hearts = [_read_heart(_sample(folder, number))[0].regions for number in range(content["count"])]
-    return Samples(lattice, tuple(hearts), content["confidence"])
+    reach = {key: tuple(ends) for key, ends in content["reach"].items()}
+    return Samples(lattice, tuple(hearts), content["confidence"], reach)
 
 
 def _sample(folder: Path, number: int) -> Path:

@@ -79,14 +79,31 @@ def test_what_more_is_known_leaves_less_open(
     assert more.confidence["right_atrium"] > result.confidence["right_atrium"]
 
 
-def test_a_calibrated_spread_widens_the_interval_of_its_structure(completer: HeartCompleter, sample: Heart) -> None:
-    model, widths = completer._model, []
+def test_a_calibrated_spread_widens_what_is_drawn_of_its_structure(completer: HeartCompleter, sample: Heart) -> None:
+    model, deviations = completer._model, []
     for spread in (1.0, 2.0):
         card = {**model.card, "calibration": {"spread": {"right_atrium": spread}}}
         drawn = HeartCompleter(replace(model, card=card), "cpu").complete(sample, FEW, spacing=2.0, samples=8).samples
-        widths.append([float(np.divide(*drawn.interval_ml(key)[::-1])) for key in ("right_atrium", "right_ventricle")])
-    assert np.log(widths[1][0]) > 1.5 * np.log(widths[0][0])
-    assert widths[1][1] < 1.2 * widths[0][1]
+        deviations.append([drawn.log_volume(key)[1] for key in ("right_atrium", "right_ventricle")])
+    assert deviations[1][0] > 1.5 * deviations[0][0]
+    assert deviations[1][1] < 1.2 * deviations[0][1]
+
+
+def test_a_calibrated_reach_moves_the_interval_and_nothing_else(completer: HeartCompleter, sample: Heart) -> None:
+    """Structures that always come out too small have their interval above what is drawn; voxels stay as they are."""
+    model, drawn = completer._model, []
+    for calibration in ({}, {"reach": {"right_atrium": [1.0, 3.0]}}):
+        card = {**model.card, "calibration": calibration}
+        drawn.append(HeartCompleter(replace(model, card=card), "cpu").complete(sample, FEW, spacing=4.0, samples=4))
+    plain, moved = (result.samples for result in drawn)
+    mean, deviation = plain.log_volume("right_atrium")
+    assert plain.interval_ml("right_atrium") == pytest.approx(
+        np.exp([mean - 1.645 * deviation, mean + 1.645 * deviation]), rel=1e-3
+    )
+    assert moved.interval_ml("right_atrium") == pytest.approx(np.exp([mean + deviation, mean + 3 * deviation]))
+    assert moved.interval_ml("right_ventricle") == plain.interval_ml("right_ventricle")
+    assert drawn[0].volumes_ml == drawn[1].volumes_ml
+    assert plain.confidence == moved.confidence
 
 
 def test_confidence_is_about_the_overlap_with_the_truth(result: CompletionResult, sample: Heart) -> None:

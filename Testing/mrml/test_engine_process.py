@@ -115,7 +115,8 @@ def test_a_result_arrives_as_it_was_sent(tmp_path: Path):
 def test_samples_arrive_as_they_were_drawn(tmp_path: Path):
     heart = _small_heart()
     lattice = Lattice(np.array([1.0, 2.0, 1 / 3]), _SHEARED[:3, :3][:, ::-1], heart.shape)
-    drawn = Samples(lattice, (heart.regions, {"aorta": heart.regions["aorta"]}), {"aorta": 0.9, "left_atrium": 0.1})
+    confidence, reach = {"aorta": 0.9, "left_atrium": 0.1}, {"left_atrium": (-0.5, 2.5)}
+    drawn = Samples(lattice, (heart.regions, {"aorta": heart.regions["aorta"]}), confidence, reach)
     write_result(tmp_path, CompletionResult(heart, (), ("aorta", "left_atrium"), (), {}, samples=drawn))
     samples = read_result(tmp_path).samples
     assert samples.count == 2
@@ -123,7 +124,8 @@ def test_samples_arrive_as_they_were_drawn(tmp_path: Path):
     _assert_same(samples.heart(0), drawn.heart(0))
     assert samples.hearts[1].keys() == {"aorta"}
     assert samples.probability["left_atrium"].max() == 0.5
-    assert samples.interval_ml("aorta") == drawn.interval_ml("aorta")
+    for key in confidence:
+        assert samples.interval_ml(key) == drawn.interval_ml(key)
 
 
 def test_a_contact_that_is_missing_arrives_as_a_warning(tmp_path: Path):
