@@ -1,4 +1,8 @@
-"""Write a run's averaged weights as float16 safetensors with their model card."""
+"""Write a run's averaged weights as float16 safetensors with their model card.
+
+The card's sources and limits are those that the descriptions of its data sets state (``prepare``), of all runs it
+started from.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +10,59 @@ import argparse
 import subprocess
 from pathlib import Path
 
+from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.weights import BUNDLED, save_model
 from CardiacCompletionLib.resources import resource_path
+from Training.data.hearts import stated_origin
+from Training.data.origin import origins_of, source_sentences
 from Training.run_folder import RunFolder
 
+# True of all weights, whatever they learnt from.
 LIMITS = [
     "For research use only; not a medical device.",
-    "Trained on virtual hearts, which are not patients, and few real ones; no congenital or operated hearts.",
-    "Of coronary arteries a third to a half is inferred, in pieces; veins, appendage and aortic arch lie near "
-    "their usual place.",
     "A heart that lies turned by much is turned upright first, with a warning; where only two structures tell the turn "
     "it often goes unseen, and great vessels follow it too far.",
-    "Real hearts show stubs of aorta and pulmonary artery only: what lies beyond is known from virtual hearts alone.",
 ]
-# Hearts whose fitted factors centre the virtual population, and on which phase 4 fine-tunes.
-SOURCES = [
-    "Rodero et al. 2021, PLoS Comput Biol (MaciejPMarciniak/CardiacMeshConstruction)",
-    "Toronto Heart Atlas (tgh-apil/TorontoHeartAtlas), CC BY 4.0",
-    "HuBMAP Human Reference Atlas v1.2, Visible Human Male, CC BY 4.0",
-    "Strocchi et al. 2020, case 01 (ansys/pyansys-heart)",
-    "OpenHeartDevelopers/cemrg.vtkjs.demo",
-]
+_REMEDY = "add `source` to its description, prepare it again, and export with --data."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="what `fit` wrote")
     parser.add_argument("--out", metavar="FILE.safetensors", help="without it, the weights that ship")
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="prepared data that say where they come from, for a run that was begun before they did",
+    )
+    parser.add_argument(
+        "--licence", default="not stated", metavar="NAME", help="of the weights; what their data sets allow"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     out = Path(arguments.out) if arguments.out else resource_path("Weights") / f"{BUNDLED}.safetensors"
     network, reference, recipe = RunFolder(Path(arguments.run)).trained()
-    facts = {"recipe": recipe, "commit": _commit(), "limits": LIMITS, "sources": SOURCES, "licence": "Apache-2.0"}
+    origins = origins_of(recipe)
+    for folder in arguments.data:
+        name, origin = stated_origin(folder)
+        if name not in origins:
+            raise CompletionError(f"{arguments.run} did not learn from {name}: leave {folder} out of --data.")
+        origins[name] = origin
+    limits = dict.fromkeys([*LIMITS, *(limit for origin in origins.values() for limit in origin.limits)])
+    facts = {
+        "recipe": recipe,
+        "commit": _commit(),
+        "limits": list(limits),
+        "sources": source_sentences(origins),
+        "licence": arguments.licence,
+    }
     save_model(network, reference, facts, out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB after {recipe['steps_done']} steps")
+    for name, origin in origins.items():
+        if not origin.sources:
+            print(f"The card cannot name the source of {name}: {_REMEDY}")
 
 
 def _commit() -> str:

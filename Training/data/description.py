@@ -9,6 +9,7 @@ import yaml
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
+from Training.data.origin import Origin
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class DataSetDescription:
         test_fraction: cases kept apart, the last ones in name order, never trained on.
         folds: instead: how many parts its patients are dealt into for cross-validation; 0 for none.
         patients: case (file name without ending) -> case of the same patient, which goes into the same fold.
+        origin: where its hearts come from, for the model card.
     """
 
     name: str
@@ -39,6 +41,7 @@ class DataSetDescription:
     test_fraction: float
     folds: int
     patients: dict[str, str]
+    origin: Origin
 
     @classmethod
     def read(cls, path: str | Path) -> DataSetDescription:
@@ -66,7 +69,8 @@ class DataSetDescription:
         truncated = tuple(vocabulary[key].key for key in content.get("truncated", ()))
         weight, test_fraction = float(content.get("weight", 1.0)), float(content.get("test_fraction", 0.1))
         folds, patients = int(content.get("folds", 0)), dict(content.get("patients", {}))
-        return cls(name, folder, patterns, labels, labelled, truncated, weight, test_fraction, folds, patients)
+        origin = Origin.of_description(content)
+        return cls(name, folder, patterns, labels, labelled, truncated, weight, test_fraction, folds, patients, origin)
 
     def cases(self) -> list[Path]:
         """Its files in name order.

@@ -12,6 +12,7 @@ import numpy as np
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.frame import Moments
+from Training.data.origin import Origin
 from Training.data.prepare import MANIFEST, read_heart
 from Training.data.samples import CaseSamples
 
@@ -34,6 +35,7 @@ class PreparedHearts:
     ) -> None:
         self.structures = structures
         self.names: list[str] = []
+        self._origins: list[Origin] = []
         self.sources: list[Path] = []
         self.cases: list[CaseSamples] = []
         self.data_sets: list[int] = []
@@ -46,11 +48,17 @@ class PreparedHearts:
                 raise CompletionError(f"{folder} holds no {split} case.")
             columns = [manifest["structures"].index(key) for key in structures]
             self.names.append(manifest["data_set"])
+            self._origins.append(_origin(manifest))
             self._labels.append({int(v): key for v, key in manifest["labels"].items() if key in structures})
             self.sources += [Path(case["source"]) for case in chosen]
             self.cases += [CaseSamples.load(folder / "cases" / case["samples"]).columns(columns) for case in chosen]
             self.data_sets += [number] * len(chosen)
             self.weights += [manifest["weight"]] * len(chosen)
+
+    @property
+    def origins(self) -> dict[str, dict[str, Any]]:
+        """Data set -> where its hearts come from, as JSON for a run's recipe."""
+        return {name: origin.to_json() for name, origin in zip(self.names, self._origins, strict=True)}
 
     def heart(self, index: int) -> Heart:
         """The label map behind a case, as a heart."""
@@ -80,6 +88,21 @@ class PreparedHearts:
                 "has, or leave out the scheme that trusts them."
             )
         return chosen
+
+
+def stated_origin(folder: str | Path) -> tuple[str, Origin]:
+    """Name of a prepared data set, and where it says its hearts come from.
+
+    Raises:
+        CompletionError: if the folder holds no prepared data.
+    """
+    manifest = read_manifest(folder)
+    return manifest["data_set"], _origin(manifest)
+
+
+def _origin(manifest: dict[str, Any]) -> Origin:
+    """Data that were prepared before descriptions said where they come from do not say it."""
+    return Origin.from_json(manifest["origin"]) if "origin" in manifest else Origin()
 
 
 def keeps_apart(folder: str | Path, fold: int | None) -> bool:

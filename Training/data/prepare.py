@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     splits = description.splits()
     manifest = {
         "data_set": description.name,
+        "origin": description.origin.to_json(),
         "structures": list(load_vocabulary().keys),
         "labelled": list(description.labelled),
         "labels": {str(value): key for value, key in description.used_labels.items()},
