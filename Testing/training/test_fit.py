@@ -18,6 +18,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.weights import load_model
 from Testing.training.conftest import Fit
 from Training.__main__ import main
+from Training.data.prepare import checksum
 from Training.data.samples import CaseSamples
 from Training.run_folder import RunFolder
 
@@ -94,7 +95,12 @@ def poison(data: Path, name: str) -> None:
     """All of a case's distances are not numbers."""
     case = CaseSamples.load(data / "cases" / f"{name}.safetensors")
     case.distances[:] = np.nan
-    case.save(data / "cases" / f"{name}.safetensors")
+    path, manifest = data / "cases" / f"{name}.safetensors", json.loads((data / "manifest.json").read_text())
+    case.save(path)
+    for entry in manifest["cases"]:
+        if entry["samples"] == path.name:
+            entry["sha256"] = checksum(path)
+    (data / "manifest.json").write_text(json.dumps(manifest))
 
 
 def part_of(prepared: Path, out: Path, names: tuple[str, ...], weight: int) -> Path:

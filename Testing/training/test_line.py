@@ -118,8 +118,9 @@ def test_folds_keep_a_patient_together_and_every_heart_is_tested_once(tmp_path: 
     for name in ("a", "b", "b_again", "c", "d", "e", "f"):
         (tmp_path / f"{name}.nii.gz").touch()
     (tmp_path / "real.yaml").write_text("name: real\nfolder: .\nfolds: 3\npatients: {b_again: b}\n")
-    splits = DataSetDescription.read(tmp_path / "real.yaml").splits()
-    assert splits["b.nii.gz"] == splits["b_again.nii.gz"]
+    description = DataSetDescription.read(tmp_path / "real.yaml")
+    splits = description.split.of(description.cases())
+    assert splits["b"] == splits["b_again"]
     assert set(splits.values()) == {"fold 0", "fold 1", "fold 2"}
 
 

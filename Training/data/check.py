@@ -15,6 +15,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.weights import load_model
 from Training.data.hearts import PreparedHearts, read_manifest
 from Training.data.oddities import Case, Findings, look_at
+from Training.data.prepare import unmentioned_labels
 from Training.data.sheet import draw_sheet
 from Training.starting_point import with_new_places
 
@@ -43,8 +44,8 @@ def run(arguments: argparse.Namespace) -> None:
     ]
     with multiprocessing.Pool(arguments.workers) as pool:
         found = list(tqdm(pool.imap(look_at, cases), total=len(cases), desc="Looking", unit="heart"))
-    names = [source.name.split(".")[0] for source in hearts.sources]
-    text = page(manifest["data_set"], names, found, manifest["failed"])
+    names, unmentioned = hearts.case_names, unmentioned_labels(manifest)
+    text = page(manifest["data_set"], names, found, manifest["failed"], unmentioned)
     (folder / PAGE).write_text(text, encoding="utf-8")
     drawn = [index for index in hearts.spread_evenly(arguments.hearts) if found[index].volumes_ml]
     if not drawn:
@@ -54,13 +55,19 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{odd} of {len(found)} hearts are odd in some way: {folder / PAGE}")
 
 
-def page(data_set: str, names: Sequence[str], found: Sequence[Findings], failed: dict[str, str]) -> str:
+def page(
+    data_set: str,
+    names: Sequence[str],
+    found: Sequence[Findings],
+    failed: dict[str, str],
+    unmentioned: Sequence[str],
+) -> str:
     """Markdown: the picture, sizes of all structures, and what is odd, the commonest first."""
     lines = [f"# {data_set}: {len(names)} prepared hearts", "", f"![Samples over slices]({PICTURE})", ""]
     lines += ["Surface points over slices of the label maps; on the right, signed distances (inside is blue).", ""]
     lines += ["## Structures", "", *size_lines(found)]
     lines += ["", "## Odd", "", "What a data set shows only in part goes under `truncated` in its description.", ""]
-    lines += _by_case(names, [findings.faults for findings in found])
+    lines += [*_by_case(names, [findings.faults for findings in found]), *(f"- {said}" for said in unmentioned)]
     lines += ["", "## Labelled in the data set, but not there", ""]
     lines += _by_case(names, [findings.missing for findings in found])
     if failed:

@@ -13,8 +13,10 @@ from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.frame import Moments
 from Training.data.origin import Origin
-from Training.data.prepare import MANIFEST, read_heart
+from Training.data.prepare import MANIFEST, checksum, read_heart
 from Training.data.samples import CaseSamples
+
+_SAID = {"data_set", "structures", "labelled", "labels", "weight", "cases", "failed"}
 
 
 class PreparedHearts:
@@ -27,7 +29,7 @@ class PreparedHearts:
         structures: keys of the class axis; a data set knows those of them that it labels.
 
     Raises:
-        CompletionError: if a folder holds no such data.
+        CompletionError: if a folder holds no such data, damaged ones, or ones of before a structure was known.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class PreparedHearts:
         self.names: list[str] = []
         self._origins: list[Origin] = []
         self.sources: list[Path] = []
+        self.case_names: list[str] = []
         self.cases: list[CaseSamples] = []
         self.data_sets: list[int] = []
         self.weights: list[float] = []
@@ -46,12 +49,13 @@ class PreparedHearts:
             chosen = [case for case in manifest["cases"] if _belongs(case["split"], split, fold)]
             if not chosen:
                 raise CompletionError(f"{folder} holds no {split} case.")
-            columns = [manifest["structures"].index(key) for key in structures]
+            columns = _columns(manifest, structures, folder)
             self.names.append(manifest["data_set"])
             self._origins.append(_origin(manifest))
             self._labels.append({int(v): key for v, key in manifest["labels"].items() if key in structures})
             self.sources += [Path(case["source"]) for case in chosen]
-            self.cases += [CaseSamples.load(folder / "cases" / case["samples"]).columns(columns) for case in chosen]
+            self.case_names += [Path(case["samples"]).stem for case in chosen]
+            self.cases += [_samples(folder, case).columns(columns) for case in chosen]
             self.data_sets += [number] * len(chosen)
             self.weights += [manifest["weight"]] * len(chosen)
 
@@ -123,9 +127,26 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     """What `prepare` wrote about a data set.
 
     Raises:
-        CompletionError: if the folder holds none.
+        CompletionError: if the folder holds none, or it is damaged.
     """
     try:
-        return json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CompletionError(f"{folder} holds no prepared data: run `python -m Training prepare` first.") from error
+    if not isinstance(manifest, dict) or not manifest.keys() >= _SAID:
+        raise CompletionError(f"The manifest of {folder} is damaged: run `python -m Training prepare` again.")
+    return manifest
+
+
+def _columns(manifest: dict[str, Any], structures: tuple[str, ...], folder: Path) -> list[int]:
+    new = [key for key in structures if key not in manifest["structures"]]
+    if new:
+        raise CompletionError(f"{folder} was prepared before {new[0]} was known: prepare it again, in a new folder.")
+    return [manifest["structures"].index(key) for key in structures]
+
+
+def _samples(folder: Path, case: dict[str, Any]) -> CaseSamples:
+    path = folder / "cases" / case["samples"]
+    if not path.exists() or checksum(path) != case["sha256"]:
+        raise CompletionError(f"{path} is missing or damaged: run `python -m Training prepare` again.")
+    return CaseSamples.load(path)

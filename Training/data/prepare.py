@@ -6,8 +6,10 @@ import argparse
 import hashlib
 import json
 import multiprocessing
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -21,6 +23,7 @@ from Training.data.description import DataSetDescription
 from Training.data.samples import sample_case
 
 MANIFEST = "manifest.json"
+_BEGUN = "begun.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,16 +38,23 @@ def run(arguments: argparse.Namespace) -> None:
     description = DataSetDescription.read(arguments.description)
     if arguments.folder:
         description = replace(description, folder=Path(arguments.folder).resolve())
+    found = description.cases()
+    splits = description.split.of(found)
     out = Path(arguments.out)
     (out / "cases").mkdir(parents=True, exist_ok=True)
-    jobs = [Job(path, description, out / "cases", arguments.seed) for path in description.cases()]
+    _refuse_other_meanings(description, arguments.seed, out)
+    earlier = _earlier(out)
+    jobs = [
+        Job(source, out / "cases" / f"{case}.safetensors", description, arguments.seed, earlier.get(case))
+        for case, source in found.items()
+    ]
     with multiprocessing.Pool(arguments.workers) as pool:
         outcomes = list(tqdm(pool.imap(prepare_case, jobs), total=len(jobs), desc=description.name, unit="heart"))
-    failed = {job.source.name: reason for job, reason in zip(jobs, outcomes, strict=True) if reason}
-    usable = [job for job in jobs if job.source.name not in failed]
+    done = list(zip(jobs, outcomes, strict=True))
+    failed = {str(job.source.relative_to(description.folder)): o.reason for job, o in done if o.reason}
+    usable = [(job, outcome) for job, outcome in done if not outcome.reason]
     if not usable:
-        raise CompletionError(f"{description.name}: none of {len(jobs)} cases is usable; first: {outcomes[0]}")
-    splits = description.splits()
+        raise CompletionError(f"{description.name}: none of {len(jobs)} cases is usable; first: {outcomes[0].reason}")
     manifest = {
         "data_set": description.name,
         "origin": description.origin.to_json(),
@@ -57,52 +67,147 @@ def run(arguments: argparse.Namespace) -> None:
             {
                 "source": str(job.source),
                 "samples": job.target.name,
-                "split": splits[job.source.name],
-                "sha256": hashlib.sha256(job.target.read_bytes()).hexdigest(),
+                "split": splits[job.case],
+                "sha256": outcome.sha256,
+                "unmentioned": outcome.unmentioned,
             }
-            for job in usable
+            for job, outcome in usable
         ],
         "failed": failed,
     }
-    (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    _write(manifest, out / MANIFEST)
     print(f"{len(usable)} hearts prepared in {out}, {len(failed)} left out")
     for name, reason in failed.items():
         print(f"  {name}: {reason}")
+    for sentence in unmentioned_labels(manifest):
+        print(sentence)
+
+
+def unmentioned_labels(manifest: Mapping[str, Any]) -> list[str]:
+    """A sentence for every label value that a data set's files hold and its description does not mention."""
+    having: dict[int, list[str]] = {}
+    for case in manifest["cases"]:
+        for value in case.get("unmentioned", ()):
+            having.setdefault(value, []).append(Path(case["samples"]).stem)
+    return [
+        f"Label {value} is in {len(cases)} of {len(manifest['cases'])} cases ({cases[0]} first) and not in the "
+        "description: it was taken for background."
+        for value, cases in sorted(having.items())
+    ]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One case to prepare."""
+    """One case to prepare.
+
+    Attributes:
+        source: its label map.
+        target: where its samples go.
+        earlier: what an earlier manifest says of it, if there was one.
+    """
 
     source: Path
+    target: Path
     description: DataSetDescription
-    folder: Path
     seed: int
+    earlier: Mapping[str, Any] | None
 
     @property
-    def target(self) -> Path:
-        return self.folder / f"{self.source.name.split('.')[0]}.safetensors"
+    def case(self) -> str:
+        return self.target.stem
 
 
-def prepare_case(job: Job) -> str | None:
-    """Prepare one case unless it is done; the reason if it cannot be."""
-    if job.target.exists():
-        return None
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a case.
+
+    Attributes:
+        reason: why it cannot be used; empty if it can.
+        sha256: of its samples.
+        unmentioned: label values in it that its description does not mention.
+    """
+
+    reason: str = ""
+    sha256: str = ""
+    unmentioned: tuple[int, ...] = ()
+
+
+def prepare_case(job: Job) -> Outcome:
+    """Prepare one case, unless its samples are there, undamaged and newer than its label map."""
+    if job.target.exists() and job.target.stat().st_mtime >= job.source.stat().st_mtime:
+        sha256 = checksum(job.target)
+        if job.earlier is None:
+            return Outcome("", sha256, _unmentioned(job))
+        if job.earlier["sha256"] == sha256:
+            return Outcome("", sha256, tuple(job.earlier.get("unmentioned", ())))
     try:
         heart = read_heart(job.source, job.description.used_labels)
         if not heart.regions:
-            return "none of the labels in it is in the description"
+            return Outcome("none of the labels in it is in the description")
         name_seed = int.from_bytes(hashlib.sha256(job.source.name.encode()).digest()[:4], "little")
         generator = np.random.default_rng([job.seed, name_seed])
         known = job.description
         keys = load_vocabulary().keys
         sample_case(heart, keys, known.labelled, known.truncated, generator).save(job.target)
+        return Outcome("", checksum(job.target), _unmentioned(job))
     except CompletionError as error:
-        return str(error)
-    return None
+        return Outcome(str(error))
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _unmentioned(job: Job) -> tuple[int, ...]:
+    values = (segment.label for segment in read_segmentation(job.source).segments)
+    return tuple(value for value in values if value is not None and value not in job.description.labels)
+
+
+def _refuse_other_meanings(description: DataSetDescription, seed: int, out: Path) -> None:
+    """What samples depend on is noted when they are begun; with anything else they are not taken up.
+
+    Raises:
+        CompletionError: if they were begun with something else.
+    """
+    note = {
+        "labels": {str(value): key for value, key in description.used_labels.items()},
+        "labelled": list(description.labelled),
+        "truncated": list(description.truncated),
+        "seed": seed,
+    }
+    path = out / _BEGUN
+    begun = json.loads(path.read_text(encoding="utf-8")) if path.exists() else note
+    changed = [name for name in note if note[name] != begun.get(name)]
+    if changed:
+        raise CompletionError(
+            f"{out} was begun with other {' and '.join(changed)}: choose another folder, or delete it to begin anew."
+        )
+    _write(note, path)
+
+
+def _earlier(out: Path) -> dict[str, dict[str, Any]]:
+    """Case -> what an earlier run said of it; nothing where the manifest is missing or damaged."""
+    try:
+        cases = json.loads((out / MANIFEST).read_text(encoding="utf-8"))["cases"]
+        return {Path(case["samples"]).stem: case for case in cases if case["sha256"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _write(content: Mapping[str, Any], path: Path) -> None:
+    """Beside, then rename, so that a kill leaves no half of it."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
 
 
 def read_heart(path: Path, labels: dict[int, str]) -> Heart:
-    """A case's label map as a heart."""
+    """A case's label map as a heart; of a structure with several label values, their union."""
     segmentation = read_segmentation(path)
-    return Heart.from_label_map(LabelMap(segmentation.layers[0], segmentation.ijk_to_ras), labels)
+    voxels, first = segmentation.layers[0], {}
+    for value, key in labels.items():
+        if first.setdefault(key, value) != value:
+            voxels = np.where(voxels == value, first[key], voxels)
+    return Heart.from_label_map(LabelMap(voxels, segmentation.ijk_to_ras), {v: k for k, v in first.items()})
