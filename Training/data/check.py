@@ -60,14 +60,14 @@ def page(
     names: Sequence[str],
     found: Sequence[Findings],
     failed: dict[str, str],
-    unmentioned: Sequence[str],
+    unmentioned: str,
 ) -> str:
     """Markdown: the picture, sizes of all structures, and what is odd, the commonest first."""
     lines = [f"# {data_set}: {len(names)} prepared hearts", "", f"![Samples over slices]({PICTURE})", ""]
     lines += ["Surface points over slices of the label maps; on the right, signed distances (inside is blue).", ""]
     lines += ["## Structures", "", *size_lines(found)]
     lines += ["", "## Odd", "", "What a data set shows only in part goes under `truncated` in its description.", ""]
-    lines += [*_by_case(names, [findings.faults for findings in found]), *(f"- {said}" for said in unmentioned)]
+    lines += [*_by_case(names, [findings.faults for findings in found]), *([f"- {unmentioned}"] if unmentioned else [])]
     lines += ["", "## Labelled in the data set, but not there", ""]
     lines += _by_case(names, [findings.missing for findings in found])
     if failed:

@@ -72,12 +72,16 @@ class DataSetDescription:
                 f"{path.name} has an unknown field {unknown[0]!r}; the fields are: {', '.join(_FIELDS)}."
             )
         labels = _labels(content, path)
+        labelled = _structures(content, "labelled", path, list(dict.fromkeys(labels.values())))
+        nowhere = [key for key in labelled if key not in labels.values()]
+        if nowhere:
+            raise CompletionError(f"{path.name} says that {nowhere[0]} is labelled, but no label value stands for it.")
         return cls(
             name=name,
             folder=folder,
             patterns=_texts(content, "pattern", path, ["*.nii.gz"]),
             labels=labels,
-            labelled=_structures(content, "labelled", path, list(dict.fromkeys(labels.values()))),
+            labelled=labelled,
             truncated=_structures(content, "truncated", path, []),
             weight=_weight(content, path),
             split=Split.of_description(content, path),

@@ -48,7 +48,10 @@ class PreparedHearts:
             manifest = read_manifest(folder)
             chosen = [case for case in manifest["cases"] if _belongs(case["split"], split, fold)]
             if not chosen:
-                raise CompletionError(f"{folder} holds no {split} case.")
+                raise CompletionError(
+                    f"{folder} holds no {split} case: deal its cases out otherwise in its description, and prepare it "
+                    "again."
+                )
             columns = _columns(manifest, structures, folder)
             self.names.append(manifest["data_set"])
             self._origins.append(_origin(manifest))

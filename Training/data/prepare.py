@@ -24,6 +24,7 @@ from Training.data.samples import sample_case
 
 MANIFEST = "manifest.json"
 _BEGUN = "begun.json"
+_NAMED = 8  # label values that a line names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,10 @@ def run(arguments: argparse.Namespace) -> None:
     found = description.cases()
     splits = description.split.of(found)
     out = Path(arguments.out)
-    (out / "cases").mkdir(parents=True, exist_ok=True)
+    try:
+        (out / "cases").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CompletionError(f"{out} cannot be a folder for prepared data: choose another --out.") from error
     _refuse_other_meanings(description, arguments.seed, out)
     earlier = _earlier(out)
     jobs = [
@@ -79,21 +83,25 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{len(usable)} hearts prepared in {out}, {len(failed)} left out")
     for name, reason in failed.items():
         print(f"  {name}: {reason}")
-    for sentence in unmentioned_labels(manifest):
-        print(sentence)
+    if said := unmentioned_labels(manifest):
+        print(said)
 
 
-def unmentioned_labels(manifest: Mapping[str, Any]) -> list[str]:
-    """A sentence for every label value that a data set's files hold and its description does not mention."""
+def unmentioned_labels(manifest: Mapping[str, Any]) -> str:
+    """A sentence on the label values that a data set's files hold and its description does not mention; or nothing."""
     having: dict[int, list[str]] = {}
     for case in manifest["cases"]:
         for value in case.get("unmentioned", ()):
             having.setdefault(value, []).append(Path(case["samples"]).stem)
-    return [
-        f"Label {value} is in {len(cases)} of {len(manifest['cases'])} cases ({cases[0]} first) and not in the "
-        "description: it was taken for background."
-        for value, cases in sorted(having.items())
+    if not having:
+        return ""
+    said = [
+        f"{value} in {len(cases)} of {len(manifest['cases'])} ({cases[0]} first)" for value, cases in having.items()
     ]
+    return (
+        "Label values that the description does not mention were taken for background: "
+        f"{', '.join(said[:_NAMED])}{', ...' if len(said) > _NAMED else ''}."
+    )
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,7 @@ def prepare_case(job: Job) -> Outcome:
     try:
         heart = read_heart(job.source, job.description.used_labels)
         if not heart.regions:
-            return Outcome("none of the labels in it is in the description")
+            return Outcome("none of the labels in it is in the description.")
         name_seed = int.from_bytes(hashlib.sha256(job.source.name.encode()).digest()[:4], "little")
         generator = np.random.default_rng([job.seed, name_seed])
         known = job.description

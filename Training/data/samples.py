@@ -14,6 +14,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.frame import Moments, moments_of
 from CardiacCompletionLib.geometry.shape_grid import NODES, node_positions, own_unit, to_ras
 from CardiacCompletionLib.geometry.signed_distance import SignedDistance
@@ -88,6 +89,9 @@ def sample_case(
         keys: the structures of the class axis.
         labelled: those that the heart's data set labels.
         truncated: those of them that it shows only in part.
+
+    Raises:
+        CompletionError: if a structure has no surface in the image.
     """
     present = np.array([key in heart.regions and key in labelled for key in keys])
     known = np.array([key in labelled for key in keys])
@@ -100,6 +104,8 @@ def sample_case(
     for index, field in enumerate(fields):
         if field is None:
             continue
+        if not len(field.surface.points):
+            raise CompletionError(f"{keys[index]} fills the image from border to border, so it has no surface.")
         surface[index] = field.surface.resampled(SURFACE_POINTS, generator).points
         around = field.surface.resampled(NEAR_POINTS, generator).points
         jitter = np.resize(JITTER, NEAR_POINTS)[:, None]
@@ -113,6 +119,8 @@ def sample_case(
     for index, field in enumerate(fields):
         if field is None:
             continue
+        if not len(field.surface.points):
+            raise CompletionError(f"{keys[index]} fills the image from border to border, so it has no surface.")
         distances[index] = field(queries)
         moments = moments_of(heart.regions[keys[index]], heart.ijk_to_ras)
         centroids[index], spreads[index] = moments.centroid, moments.spread
