@@ -95,6 +95,19 @@ def test_what_comes_back_down_beyond_the_end_of_a_stub_does_not_count_either(hei
     assert mask[stub].mean() > 0.95
 
 
+def test_what_comes_back_into_the_image_from_outside_does_not_count() -> None:
+    """A vessel that leaves the image by its border, where it has no flat end: its arch lies outside, a leg inside."""
+    k, j, i = np.indices((60, 24, 60))
+    near, far = np.hypot(i - 12, j - 12) < 5, np.hypot(i - 44, j - 12) < 5
+    arch = (np.hypot(np.hypot(i - 28, k - 44) - 16, j - 12) < 5) & (k >= 44)
+    body = (k - 6) ** 2 + (j - 12) ** 2 + (i - 12) ** 2 < 36
+    stub = near & (k >= 12) & (k < 40)
+    heart = Heart({"body": Region.of_mask(body), "vessel": Region.of_mask(stub)}, (40, 24, 60), np.eye(4))
+    whole = ((near | far) & (k >= 12) & (k < 45)) | arch
+    kept = up_to_the_end(Region.of_mask(whole), heart, "vessel")
+    assert np.array_equal(kept.cropped(np.zeros(3, int), np.array(body.shape)), stub)
+
+
 def test_the_shape_model_infers_what_varies_together() -> None:
     """Two balls whose radii grow together: from a large left one follows a large right one."""
     frame = HeartFrame(np.array([5.0, 6.0, 7.0]), 40.0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,21 +19,30 @@ from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.weights import load_model
 from Testing.training.conftest import Fit
+from Training import settings
 from Training.__main__ import main
 from Training.data.prepare import checksum
 from Training.data.samples import CaseSamples
 from Training.run_folder import RunFolder
 
 KEYS = load_vocabulary().keys[:10]
+# The presets of this process in another one.
+WITH_CONFIGS = """
+import sys
+from pathlib import Path
+from Training import settings
+from Training.__main__ import main
+settings._CONFIGS = Path(sys.argv[1])
+sys.exit(main(sys.argv[2:]))
+"""
 
 
 def checkpoint(run: Path) -> dict:
     return torch.load(RunFolder(run).checkpoint, weights_only=True)
 
 
-def killed_after_a_checkpoint(prepared: Path, out: Path, fit: Fit) -> int:
+def killed_after_a_checkpoint(process: subprocess.Popen[str], out: Path) -> int:
     """Steps that the killed run had done at its last checkpoint."""
-    process = fit(prepared, out)
     while not RunFolder(out).checkpoint.exists():
         assert process.poll() is None
         time.sleep(0.005)
@@ -44,7 +55,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_looks(
     prepared: Path, unbroken: Path, fit: Fit, tmp_path: Path
 ) -> None:
     RunFolder(tmp_path).write_start(*RunFolder(unbroken).read_start())
-    assert 0 < killed_after_a_checkpoint(prepared, tmp_path, fit) < 60
+    assert 0 < killed_after_a_checkpoint(fit(prepared, tmp_path), tmp_path) < 60
     process = fit(prepared, tmp_path)
     process.communicate()
     assert process.returncode == 0
@@ -79,6 +90,26 @@ def test_a_run_that_gets_no_better_ends_and_is_done(
     assert "ended after 30 steps" in capsys.readouterr().out
     assert main(words) == 0
     assert "is trained" in capsys.readouterr().out
+    assert RunFolder(run).steps_done() == 30
+
+
+def test_a_killed_run_remembers_its_looks_at_held_out_hearts(
+    prepared: Path, tmp_path: Path, changed: Callable[..., str]
+) -> None:
+    """As above, but killed as soon as a checkpoint is there: it ends where an unbroken one does, at the third look.
+
+    A checkpoint written before the look would lack it, and the run would end at the fourth.
+    """
+    preset, run = changed(learning_rate=0.0, patience=2), tmp_path / "run"
+    words = ["fit", "--preset", preset, "--threads", "1", "--data", str(prepared), "--out", str(run)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", WITH_CONFIGS, str(settings._CONFIGS), *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert 0 < killed_after_a_checkpoint(process, run) < 30
+    assert main(words) == 0
     assert RunFolder(run).steps_done() == 30
 
 

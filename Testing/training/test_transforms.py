@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
+from CardiacCompletionLib import HeartCompleter
+from CardiacCompletionLib.model.weights import load_model
 from Training.__main__ import main
+from Training.data.hearts import PreparedHearts
+from Training.evaluation.transforms import DEGREES, refused_mirrored, transforms
 
 
 def test_size_changes_nothing_and_mirrored_hearts_are_refused(
@@ -24,8 +30,29 @@ def test_size_changes_nothing_and_mirrored_hearts_are_refused(
         as_it_is, turned, smaller, larger = rows[name]
         assert as_it_is > 0.5
         assert turned > as_it_is - 0.15
-        assert abs(smaller - as_it_is) < 0.02
-        assert abs(larger - as_it_is) < 0.02
+        assert abs(smaller - as_it_is) < 0.002
+        assert abs(larger - as_it_is) < 0.002
+
+
+def test_hearts_are_turned_about_every_axis_either_way_and_scaled() -> None:
+    vectors, scales = [], []
+    for kind, matrix in transforms():
+        size = np.cbrt(np.linalg.det(matrix[:3, :3]))
+        vector = Rotation.from_matrix(matrix[:3, :3] / size).as_rotvec(degrees=True)
+        vectors += [tuple(vector.round(6) + 0.0)] if kind == "turned" else []
+        scales += [] if kind == "turned" else [(kind, round(size, 6))]
+        assert (np.linalg.norm(vector) > 1) == (kind == "turned")
+        assert matrix[3].tolist() == [0, 0, 0, 1]
+    assert set(vectors) == {tuple(sign * DEGREES * axis + 0.0) for axis in np.eye(3) for sign in (1, -1)}
+    assert scales == [("as it is", 1.0), ("at 0.8", 0.8), ("at 1.25", 1.25)]
+
+
+def test_a_heart_that_is_mirrored_already_is_right_when_mirrored_and_not_refused(prepared: Path) -> None:
+    completer = HeartCompleter(load_model(), "cpu")
+    heart = PreparedHearts([prepared], "test", completer.structures).heart(0)
+    trusted = ("myocardium", "left_ventricle", "right_ventricle")
+    assert refused_mirrored(completer, heart, trusted)
+    assert not refused_mirrored(completer, heart.transformed(np.diag([-1.0, 1.0, 1.0, 1.0])), trusted)
 
 
 def cells(table: str) -> list[list[str]]:

@@ -24,7 +24,7 @@ from Training.evaluation.metrics import dice, on_grid_of
 from Training.evaluation.report import origin, write_section
 from Training.schemes import schemes
 
-_DEGREES = 20.0
+DEGREES = 20.0
 _SCHEMES = "lv,ventricles,ventricles_and_left_atrium,chambers"
 _MIRRORED = np.diag([-1.0, 1.0, 1.0, 1.0])
 
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     lines = [
         f"# Transformed hearts, {tested.names[0]}: Dice with the truth\n",
         origin("Weights", model) + "\n",
-        f"Turned by {_DEGREES:.0f} degrees to either side about each axis, or scaled; {arguments.spacing:g} mm.\n",
+        f"Turned by {DEGREES:.0f} degrees to either side about each axis, or scaled; {arguments.spacing:g} mm.\n",
         "| scheme | hearts | structure | as it is | turned | at 0.8 | at 1.25 |\n|---|---|---|---|---|---|---|",
     ]
     refused = []
@@ -57,10 +57,10 @@ def run(arguments: argparse.Namespace) -> None:
         for index in tqdm(chosen, desc=name, unit="heart", leave=False):
             heart, whole = tested.heart(index), tested.cases[index].whole
             sought = [key for key in _sought(trusted) if whole[tested.structures.index(key)]]
-            for kind, matrix in _transforms():
+            for kind, matrix in transforms():
                 for key, value in _dice(completer, heart, trusted, sought, matrix, arguments.spacing).items():
                     found[key][kind].append(value)
-            mirrored += _is_refused(completer, heart, trusted)
+            mirrored += refused_mirrored(completer, heart, trusted)
         for key, kinds in found.items():
             means = " | ".join(f"{np.mean(values):.3f}" for values in kinds.values())
             lines.append(f"| {name} | {len(chosen)} | {load_vocabulary()[key].name} | {means} |")
@@ -78,9 +78,9 @@ def _sought(trusted: tuple[str, ...]) -> list[str]:
     return [s.key for s in vocabulary if s.key not in trusted and (s.anchor or s.key in ("aorta", "pulmonary_artery"))]
 
 
-def _transforms() -> list[tuple[str, np.ndarray]]:
-    """Kind and matrix float64 [4, 4] of each."""
-    turns = [sign * _DEGREES * axis for axis in np.eye(3) for sign in (1, -1)]
+def transforms() -> list[tuple[str, np.ndarray]]:
+    """Kind and matrix float64 [4, 4] of each, RAS mm to RAS mm, about the origin."""
+    turns = [sign * DEGREES * axis for axis in np.eye(3) for sign in (1, -1)]
     kinds = [("as it is", np.eye(3))]
     kinds += [("turned", Rotation.from_rotvec(turn, degrees=True).as_matrix()) for turn in turns]
     kinds += [(f"at {scale}", scale * np.eye(3)) for scale in (0.8, 1.25)]
@@ -102,7 +102,8 @@ def _dice(
     return {key: dice(back.regions.get(key), heart.regions[key]) for key in sought}
 
 
-def _is_refused(completer: HeartCompleter, heart: Heart, trusted: tuple[str, ...]) -> bool:
+def refused_mirrored(completer: HeartCompleter, heart: Heart, trusted: tuple[str, ...]) -> bool:
+    """Whether the heart is refused as mirrored once left and right of the patient are swapped."""
     try:
         completer.complete(heart.transformed(_MIRRORED), trusted, spacing=8.0)
     except CompletionError as error:
