@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -50,12 +54,12 @@ class RunFolder:
 
     def write_start(self, reference: Reference, mean_heart: dict[str, Tensor]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        partial = self._start.with_suffix(".partial")
-        torch.save({"mean_heart": mean_heart, "reference": json.dumps(reference.to_json())}, partial)
-        partial.replace(self._start)
+        with _replaced(self._start) as partial:
+            torch.save({"mean_heart": mean_heart, "reference": json.dumps(reference.to_json())}, partial)
 
     def write_recipe(self, recipe: dict[str, Any]) -> None:
-        self._recipe.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
+        with _replaced(self._recipe) as partial:
+            partial.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
 
     def steps_done(self) -> int:
         """Optimiser steps at the last checkpoint; 0 without one."""
@@ -70,7 +74,8 @@ class RunFolder:
     def write_end(self, held_out_mm: float | None) -> None:
         """Say that the run is over, and with which loss on held-out hearts, if there were any."""
         end = {"steps": self.steps_done(), "held_out_mm": held_out_mm}
-        self._end.write_text(json.dumps(end, indent=2) + "\n", encoding="utf-8")
+        with _replaced(self._end) as partial:
+            partial.write_text(json.dumps(end, indent=2) + "\n", encoding="utf-8")
 
     def trained(self) -> tuple[HeartAutoEncoder, Reference, dict[str, Any]]:
         """Network with averaged weights, reference and recipe, whether the run is finished or not.
@@ -96,3 +101,14 @@ class RunFolder:
             raise CompletionError(f"{self.path} was trained by another version: train it again.") from error
         recipe["steps_done"] = checkpoint["global_step"]
         return network.eval(), self.read_start()[0], recipe
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    """A file to write beside this one, which it then replaces.
+
+    Processes that train together all write the same, each under a name of its own.
+    """
+    partial = path.with_name(f".partial-{platform.node()}-{os.getpid()}-{path.name}")
+    yield partial
+    partial.replace(path)
