@@ -53,6 +53,8 @@ def test_a_heart_that_is_mirrored_already_is_right_when_mirrored_and_not_refused
     trusted = ("myocardium", "left_ventricle", "right_ventricle")
     assert refused_mirrored(completer, heart, trusted)
     assert not refused_mirrored(completer, heart.transformed(np.diag([-1.0, 1.0, 1.0, 1.0])), trusted)
+    # Three times as large, it is refused for its size.
+    assert not refused_mirrored(completer, heart.transformed(np.diag([-3.0, 3.0, 3.0, 1.0])), trusted)
 
 
 def cells(table: str) -> list[list[str]]:
