@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -64,14 +65,15 @@ def run(arguments: argparse.Namespace) -> None:
         print(upstream.report())
     folder.write_recipe(recipe(arguments, settings, hearts, earlier, upstream))
     prior = deepcopy(network.prior)
-    count = settings.total_steps * settings.batch
-    examples = drawn_from(hearts, reference, prior, settings, count, arguments.seed)
     apart = held_out_hearts(arguments.data, settings.structures, arguments.fold)
     looks = [] if apart is None else fixed(drawn_from(apart, reference, prior, settings, EXAMPLES, arguments.seed))
     trainer = lightning.Trainer(
         max_steps=settings.total_steps,
         max_epochs=1,
         num_nodes=arguments.nodes,
+        # Without a graphics card Lightning takes one process for all, however many torchrun has started.
+        devices=int(os.environ.get("LOCAL_WORLD_SIZE", 0)) or "auto",
+        use_distributed_sampler=False,
         precision=settings.precision,
         gradient_clip_val=1.0,
         logger=TensorBoardLogger(folder.path, name="", version="log"),
@@ -81,13 +83,14 @@ def run(arguments: argparse.Namespace) -> None:
         callbacks=callbacks(settings, folder, bool(looks)),
     )
     done = folder.steps_done()
-    first = done * settings.batch
+    together = settings.batch * trainer.world_size
+    examples = drawn_from(hearts, reference, prior, settings, settings.total_steps * together, arguments.seed)
     trainer.fit(
         WatchedModule(network, settings, reference.scale),
         DataLoader(
             UnmaskedExamples(examples) if arguments.unmasked else examples,
             settings.batch,
-            sampler=_from(first, count),
+            sampler=own_examples(done, settings, trainer.global_rank, trainer.world_size),
             num_workers=1,
         ),
         DataLoader(looks, settings.batch) if looks else None,
@@ -122,6 +125,7 @@ def drawn_from(
     hearts: PreparedHearts, reference: Reference, prior: MeanHeart, settings: Settings, count: int, seed: int
 ) -> CompletionExamples:
     """Examples as a phase asks for them."""
+    complete = settings.task == "complete"
     return CompletionExamples(
         hearts,
         reference,
@@ -129,19 +133,21 @@ def drawn_from(
         settings.points,
         settings.queries,
         count,
-        Jitter(),
+        Jitter() if complete else Jitter.of_pose(),
         seed,
         settings.near,
-        complete=settings.task == "complete",
+        complete=complete,
     )
 
 
-def _from(first: int, count: int) -> range:
-    """Examples from where the checkpoint stands, so that a resumed run sees what an unbroken one would.
+def own_examples(done: int, settings: Settings, rank: int, ranks: int) -> range:
+    """Examples of one of the processes that train together, which take turns, from where the checkpoint stands.
 
-    As many as in an unbroken run: Lightning counts the batches of before the stop as done.
+    So a resumed run sees what an unbroken one would. As many as in an unbroken run: Lightning counts the batches of
+    before the stop as done.
     """
-    return range(first, first + count)
+    together = settings.batch * ranks
+    return range(done * together + rank, (done + settings.total_steps) * together, ranks)
 
 
 def starting_point(
@@ -180,6 +186,7 @@ def recipe(
         "fold": arguments.fold,
         "unmasked": arguments.unmasked,
         "data_sets": hearts.names,
+        "origins": hearts.origins,
         "hearts": len(hearts.cases),
         "init": earlier.trained()[2] if earlier else None,
         "upstream": upstream and {"sha256": upstream.sha256, "tensors_taken": upstream.count(TAKEN)},

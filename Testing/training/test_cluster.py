@@ -6,13 +6,16 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from Testing.packaging.cmake_lists import ROOT
+from Training.fit import own_examples
 from Training.run_folder import RunFolder
+from Training.settings import Settings
 
 SCRIPT = ROOT / "Training" / "slurm" / "phase.sbatch"
 NOTES = '#!/bin/bash\necho "$(basename "$0") $*" >> "$NOTES"\n'
@@ -79,3 +82,33 @@ def test_processes_that_train_together_write_the_same_run_folder(tmp_path: Path)
     with multiprocessing.get_context("fork").Pool(3) as pool:
         assert pool.map(write_often, [tmp_path] * 3, chunksize=1) == [199] * 3
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.json"]
+
+
+def test_processes_take_turns_at_examples_and_go_on_where_a_checkpoint_stands() -> None:
+    settings = Settings.read(2, "tiny")
+    unbroken = [list(own_examples(0, settings, rank, 2)) for rank in range(2)]
+    assert sorted(unbroken[0] + unbroken[1]) == list(range(2 * settings.total_steps * settings.batch))
+    for rank in range(2):
+        resumed = list(own_examples(10, settings, rank, 2))
+        assert len(resumed) == len(unbroken[rank])
+        assert resumed[: -10 * settings.batch] == unbroken[rank][10 * settings.batch :]
+
+
+def test_two_processes_train_together_and_go_on_after_a_kill(prepared: Path, tmp_path: Path) -> None:
+    together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    words = ["-m", "Training", "fit", "--preset", "tiny", "--threads", "1", "--data", str(prepared)]
+    command = [*together, *words, "--out", str(tmp_path)]
+    run = RunFolder(tmp_path)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not run.checkpoint.exists():
+        assert process.poll() is None
+        time.sleep(0.005)
+    ranks = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(ranks) == 2
+    for pid in (process.pid, *map(int, ranks)):
+        os.kill(pid, signal.SIGKILL)
+    assert "Starting with 2 processes" in process.communicate()[1]
+    assert 0 < run.steps_done() < 60
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert run.steps_done() == 60
+    assert run.is_done(60)

@@ -75,6 +75,7 @@ def test_the_exported_weights_load_and_name_their_recipe(unbroken: Path, tmp_pat
     model = load_model(out)
     assert model.network.config.structures == KEYS
     assert model.card["recipe"]["data_sets"] == ["virtual"]
+    assert model.card["recipe"]["origins"] == {"virtual": {"sources": [], "limits": []}}
     assert model.card["recipe"]["steps_done"] == 60
     assert model.network.prior.field.abs().max() > 0.1
 

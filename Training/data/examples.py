@@ -38,6 +38,11 @@ class Jitter:
     surface: float = 0.5
     distance: float = 0.3
 
+    @classmethod
+    def of_pose(cls) -> Jitter:
+        """Of pose and scale alone: a heart that is made from itself is to be made exactly."""
+        return cls(surface=0.0, distance=0.0)
+
 
 class CompletionExamples(Dataset):
     """Endless distinct examples: item ``i`` is drawn with the seed (seed, i); hearts take turns by their weights.

@@ -119,8 +119,6 @@ def sample_case(
     for index, field in enumerate(fields):
         if field is None:
             continue
-        if not len(field.surface.points):
-            raise CompletionError(f"{keys[index]} fills the image from border to border, so it has no surface.")
         distances[index] = field(queries)
         moments = moments_of(heart.regions[keys[index]], heart.ijk_to_ras)
         centroids[index], spreads[index] = moments.centroid, moments.spread
