@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ from Training.data.description import DataSetDescription
 from Training.data.examples import CompletionExamples, Jitter
 from Training.data.field_of_view import cut_surface
 from Training.data.hearts import PreparedHearts
-from Training.data.samples import CaseSamples
+from Training.data.samples import SURFACE_POINTS, CaseSamples
+from Training.fit import drawn_from
 from Training.schemes import draw_trusted, schemes
+from Training.settings import Settings
 from Training.starting_point import fill_mean_heart, reference_of
 
 KEYS = load_vocabulary().keys[:10]
@@ -71,6 +74,19 @@ def test_examples_are_drawn_in_the_frame_of_the_trusted_and_never_show_the_hidde
         assert not told[..., item["sought"]].any()
         assert not told.diagonal(dim1=0, dim2=2).any()
         assert told[..., item["given"] & ~item["sought"]].any()
+
+
+def test_phase_1_sees_surface_points_where_they_are_and_phase_2_a_little_off(prepared: Path) -> None:
+    """A point that is drawn twice is seen at one place, or at two."""
+    places = {}
+    for phase in (1, 2):
+        settings = replace(Settings.read(phase, "tiny"), points=2 * SURFACE_POINTS)
+        hearts = PreparedHearts([prepared], "train", settings.structures)
+        reference, prior = reference_of(hearts), MeanHeart(len(KEYS), settings.shapes)
+        fill_mean_heart(prior, hearts, reference)
+        item = drawn_from(hearts, reference, prior, settings, 8, seed=1)[0]
+        places[phase] = len(item["points"][item["given"]][0].unique(dim=0))
+    assert places[1] <= SURFACE_POINTS < 1.9 * SURFACE_POINTS < places[2]
 
 
 def test_some_scans_end_within_a_trusted_chamber_which_is_then_sought(prepared: Path) -> None:
