@@ -35,7 +35,7 @@ class Jitter:
 
     origin: float = 0.02
     scale: float = 0.03
-    surface: float = 0.5
+    surface: float = 0.15
     distance: float = 0.3
 
     @classmethod
