@@ -34,6 +34,7 @@ from tqdm import tqdm
 
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.completion.plausibility import USUAL_SCORE
+from CardiacCompletionLib.files.replaced import replaced
 from CardiacCompletionLib.model.weights import load_model
 from Training.data.hearts import PreparedHearts
 from Training.evaluation.held_out_samples import completed_with_samples
@@ -93,7 +94,8 @@ def run(arguments: argparse.Namespace) -> None:
         "hearts": [len(chosen), len(likenesses.cases)],
         "schemes": names,
     }
-    path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    with replaced(path) as partial:
+        partial.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     for key, (low, high) in reach.items():
         print(f"{key}: spread {spread[key]:.2f}, reach {low:.2f} to {high:.2f}")
     print(f"usual score: {card['calibration']['usual_score']}, {USUAL_SCORE} without calibration")

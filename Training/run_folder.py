@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +11,7 @@ import torch
 from torch import Tensor
 
 from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.files.replaced import replaced
 from CardiacCompletionLib.geometry.frame import Reference
 from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
@@ -54,11 +51,11 @@ class RunFolder:
 
     def write_start(self, reference: Reference, mean_heart: dict[str, Tensor]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        with _replaced(self._start) as partial:
+        with replaced(self._start) as partial:
             torch.save({"mean_heart": mean_heart, "reference": json.dumps(reference.to_json())}, partial)
 
     def write_recipe(self, recipe: dict[str, Any]) -> None:
-        with _replaced(self._recipe) as partial:
+        with replaced(self._recipe) as partial:
             partial.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
 
     def steps_done(self) -> int:
@@ -74,7 +71,7 @@ class RunFolder:
     def write_end(self, held_out_mm: float | None) -> None:
         """Say that the run is over, and with which loss on held-out hearts, if there were any."""
         end = {"steps": self.steps_done(), "held_out_mm": held_out_mm}
-        with _replaced(self._end) as partial:
+        with replaced(self._end) as partial:
             partial.write_text(json.dumps(end, indent=2) + "\n", encoding="utf-8")
 
     def trained(self) -> tuple[HeartAutoEncoder, Reference, dict[str, Any]]:
@@ -101,14 +98,3 @@ class RunFolder:
             raise CompletionError(f"{self.path} was trained by another version: train it again.") from error
         recipe["steps_done"] = checkpoint["global_step"]
         return network.eval(), self.read_start()[0], recipe
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
-    """A file to write beside this one, which it then replaces.
-
-    Processes that train together all write the same, each under a name of its own.
-    """
-    partial = path.with_name(f".partial-{platform.node()}-{os.getpid()}-{path.name}")
-    yield partial
-    partial.replace(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from CardiacCompletionLib.anatomy.vocabulary import Vocabulary, load_vocabulary
 from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.reading import read_segmentation
+from CardiacCompletionLib.files.replaced import replaced
 from CardiacCompletionLib.files.writing import check_folder, check_output, write_heart
 
 _SAID = {"cut": True, "whole": False}
@@ -119,14 +119,11 @@ def _trusted(text: str, vocabulary: Vocabulary) -> tuple[list[str], dict[str, bo
 
 
 def _write_report(result: CompletionResult, path: Path) -> None:
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
-        partial.write_text(json.dumps(result.report(), indent=2) + "\n", encoding="utf-8")
-        partial.replace(path)
+        with replaced(path) as partial:
+            partial.write_text(json.dumps(result.report(), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise CompletionError(f"The report {path} cannot be written: choose another folder.") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _print_table(result: CompletionResult, vocabulary: Vocabulary) -> None:

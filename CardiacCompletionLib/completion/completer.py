@@ -52,6 +52,7 @@ class HeartCompleter:
         self._device = device
         self._vocabulary = load_vocabulary()
         self._last_seen = LastSeen()
+        self._expectation = model.network.prior.expectation(model.network.config.structures)
 
     @classmethod
     def load(cls, weights: str | Path | None = None, device: str = "auto") -> HeartCompleter:
@@ -161,13 +162,12 @@ class HeartCompleter:
 
         The worst is refused on the way.
         """
-        network, reference, vocabulary = self._model.network, self._model.reference, self._vocabulary
+        reference, expectation, vocabulary = self._model.reference, self._expectation, self._vocabulary
         doubts = doubts_about_voxels(partial, vocabulary)
         refuse(doubts, force)
         measured = measure(partial, reference, clock, self._last_seen)
         doubts += doubts_about_fragments(partial, measured.moments, reference, vocabulary, scale=None)
         refuse(doubts, force)
-        expectation = network.prior.expectation(network.config.structures)
         doubts += doubts_about_places(measured.moments, reference, expectation, vocabulary)
         doubts += doubts_about_size(measured.frame, reference)
         refuse(doubts, force)
@@ -190,9 +190,8 @@ class HeartCompleter:
         return self._model.card.get("calibration", {})
 
     def _unlikeness(self, evidence: Evidence) -> float:
-        network, usual = self._model.network, self._calibration.get("usual_score", USUAL_SCORE)
-        expectation = network.prior.expectation(network.config.structures)
-        return unlikeness(evidence, self._model.reference, expectation, usual)
+        usual = self._calibration.get("usual_score", USUAL_SCORE)
+        return unlikeness(evidence, self._model.reference, self._expectation, usual)
 
     def _checked(self, heart: Heart, trusted: Iterable[str], said: Mapping[str, bool], spacing: float) -> list[str]:
         trusted = [self._vocabulary[key].key for key in dict.fromkeys(trusted)]

@@ -11,9 +11,10 @@ from torch.nn import functional
 
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.clock import Clock
+from CardiacCompletionLib.completion.distance_lattice import DistanceLattice, step_for
 from CardiacCompletionLib.completion.evidence import Evidence
 from CardiacCompletionLib.completion.field import SampledField, coarse_lattice, sample_field
-from CardiacCompletionLib.completion.trusted_distances import DistanceLattice, TrustedDistances, step_for
+from CardiacCompletionLib.completion.trusted_distances import TrustedDistances
 from CardiacCompletionLib.geometry.expectation import Places, Posterior, place_numbers
 from CardiacCompletionLib.geometry.shape_grid import REACH as SHAPE_REACH
 from CardiacCompletionLib.model.heart import HeartAutoEncoder

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from CardiacCompletionLib.anatomy.heart import Heart
-from CardiacCompletionLib.completion.trusted_distances import DistanceLattice
+from CardiacCompletionLib.completion.distance_lattice import DistanceLattice
 from CardiacCompletionLib.geometry.cut import CutFace, planar_caps
 from CardiacCompletionLib.geometry.frame import Moments, moments_of
 from CardiacCompletionLib.geometry.region import Region

@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.files.replaced import replaced
 from CardiacCompletionLib.geometry.label_map import LabelMap
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -44,11 +45,8 @@ def write_label_map(label_map: LabelMap, path: str | os.PathLike[str]) -> None:
 
 def write_image(image: sitk.Image, path: Path) -> None:
     """Write beside, then rename: an interrupted run leaves no half-written file."""
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
-        sitk.WriteImage(image, str(partial), useCompression=True)
-        partial.replace(path)
+        with replaced(path) as partial:
+            sitk.WriteImage(image, str(partial), useCompression=True)
     except (RuntimeError, OSError) as error:
         raise CompletionError(f"{path} cannot be written: choose another folder or a known file ending.") from error
-    finally:
-        partial.unlink(missing_ok=True)

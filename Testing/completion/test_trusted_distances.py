@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from CardiacCompletionLib.completion.trusted_distances import DistanceLattice, TrustedDistances, step_for
+from CardiacCompletionLib.completion.distance_lattice import DistanceLattice, step_for
+from CardiacCompletionLib.completion.trusted_distances import TrustedDistances
 from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.geometry.signed_distance import SignedDistance
 

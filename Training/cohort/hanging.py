@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.files.replaced import replaced
 from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.cohort.anatomy import Anatomy
 from Training.cohort.atlas import Atlas, read_atlas
@@ -123,10 +124,8 @@ class AtlasSource:
             }
             poses.append(np.append(found.pose.values[:6], 0.0))
             scores.append(table.scores(lengths))
-        partial = kept.with_name(f".partial-{kept.name}")
-        with partial.open("wb") as file:
+        with replaced(kept) as partial, partial.open("wb") as file:
             np.savez(file, poses=poses, scores=scores, names=np.array(table.names), mean=atlas.mean)
-        partial.replace(kept)
 
     def heart(self, seed: int, spacing: float) -> VirtualHeart:
         """The heart of a seed: a random mixture of the atlas's hearts, completed."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.files.replaced import replaced
 from Training.cohort.factors import Factors, population
 from Training.cohort.heart import VirtualHeart
 
@@ -57,13 +58,11 @@ def read_rows(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def write_rows(folder: Path, rows: Iterable[Mapping[str, str]]) -> None:
-    """Write cohort.csv in case order, beside and then renamed."""
-    partial = folder / f".partial-{FILE_NAME}"
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    """Write cohort.csv in case order."""
+    with replaced(folder / FILE_NAME) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns())
         writer.writeheader()
         writer.writerows(sorted(rows, key=lambda row: row["case"]))
-    partial.replace(folder / FILE_NAME)
 
 
 def append_row(folder: Path, row: Mapping[str, str]) -> None:

@@ -18,6 +18,8 @@ from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.reading import read_segmentation
+from CardiacCompletionLib.files.replaced import replaced
+from CardiacCompletionLib.files.segmentation import Segmentation
 from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.data.description import DataSetDescription
 from Training.data.samples import sample_case
@@ -145,19 +147,19 @@ def prepare_case(job: Job) -> Outcome:
     if job.target.exists() and job.target.stat().st_mtime >= job.source.stat().st_mtime:
         sha256 = checksum(job.target)
         if job.earlier is None:
-            return Outcome("", sha256, _unmentioned(job))
+            return Outcome("", sha256, _unmentioned(read_segmentation(job.source), job.description))
         if job.earlier["sha256"] == sha256:
             return Outcome("", sha256, tuple(job.earlier.get("unmentioned", ())))
     try:
-        heart = read_heart(job.source, job.description.used_labels)
+        segmentation, known = read_segmentation(job.source), job.description
+        heart = _heart_of(segmentation, known.used_labels)
         if not heart.regions:
             return Outcome("none of the labels in it is in the description.")
         name_seed = int.from_bytes(hashlib.sha256(job.source.name.encode()).digest()[:4], "little")
         generator = np.random.default_rng([job.seed, name_seed])
-        known = job.description
         keys = load_vocabulary().keys
         sample_case(heart, keys, known.labelled, known.truncated, generator).save(job.target)
-        return Outcome("", checksum(job.target), _unmentioned(job))
+        return Outcome("", checksum(job.target), _unmentioned(segmentation, known))
     except CompletionError as error:
         return Outcome(str(error))
 
@@ -168,9 +170,9 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _unmentioned(job: Job) -> tuple[int, ...]:
-    values = (segment.label for segment in read_segmentation(job.source).segments)
-    return tuple(value for value in values if value is not None and value not in job.description.labels)
+def _unmentioned(segmentation: Segmentation, description: DataSetDescription) -> tuple[int, ...]:
+    values = (segment.label for segment in segmentation.segments)
+    return tuple(value for value in values if value is not None and value not in description.labels)
 
 
 def _refuse_other_meanings(description: DataSetDescription, seed: int, out: Path) -> None:
@@ -205,15 +207,16 @@ def _earlier(out: Path) -> dict[str, dict[str, Any]]:
 
 
 def _write(content: Mapping[str, Any], path: Path) -> None:
-    """Beside, then rename, so that a kill leaves no half of it."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    with replaced(path) as partial:
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read_heart(path: Path, labels: dict[int, str]) -> Heart:
     """A case's label map as a heart; of a structure with several label values, their union."""
-    segmentation = read_segmentation(path)
+    return _heart_of(read_segmentation(path), labels)
+
+
+def _heart_of(segmentation: Segmentation, labels: dict[int, str]) -> Heart:
     voxels, first = segmentation.layers[0], {}
     for value, key in labels.items():
         if first.setdefault(key, value) != value:

@@ -5,7 +5,6 @@ On disk a case is one safetensors file, read by memory map.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.files.replaced import replaced
 from CardiacCompletionLib.geometry.frame import Moments, moments_of
 from CardiacCompletionLib.geometry.shape_grid import NODES, node_positions, own_unit, to_ras
 from CardiacCompletionLib.geometry.signed_distance import SignedDistance
@@ -60,10 +60,8 @@ class CaseSamples:
         return {keys[c]: Moments(self.centroids[c], self.spreads[c]) for c in np.flatnonzero(which)}
 
     def save(self, path: Path) -> None:
-        """Write beside, then rename."""
-        partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
-        save_file(self.__dict__, partial)
-        partial.replace(path)
+        with replaced(path) as partial:
+            save_file(self.__dict__, partial)
 
     def columns(self, chosen: list[int]) -> CaseSamples:
         """The same samples with only these structures, in this order."""
