@@ -100,5 +100,8 @@ def test_a_deformation_is_smooth_and_the_same_on_any_grid():
     coarse = deformation.carry(*[np.arange(-60.0, 60.0, 4.0)] * 3)
     fine = deformation.carry(*[np.arange(-60.0, 60.0, 2.0)] * 3)
     assert np.abs(coarse - fine[:, ::2, ::2, ::2]).max() < 1e-4
+    points = np.array([[-60.0, 8.0], [20.0, -4.0], [0.0, 52.0]])
+    carried = np.stack([coarse[:, 15, 20, 0], coarse[:, 28, 14, 17]], axis=1)
+    assert np.abs(points + deformation.displacement(points) - carried).max() < 1e-4
     stretch = np.diff(fine[0], axis=2) / 2.0
     assert 0.5 < stretch.min() < 1.0 < stretch.max() < 1.5

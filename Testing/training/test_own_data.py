@@ -224,6 +224,16 @@ def test_a_killed_prepare_goes_on_and_ends_as_an_unbroken_one(prepared: Path, tm
     assert found == expected
 
 
+def test_hidden_files_are_no_cases(heart: sitk.Image, folder: Path) -> None:
+    """What macOS keeps beside a file, and what a killed program leaves half-written."""
+    sitk.WriteImage(heart, str(folder / "a.nii.gz"))
+    (folder / "._a.nii.gz").write_bytes(b"Mac OS X")
+    (folder / ".partial-host-1").mkdir()
+    (folder / ".partial-host-1" / "b.nii.gz").write_bytes(b"half")
+    assert prepare(described(folder)) == 0
+    assert samples(folder).case_names == ["a"]
+
+
 def test_samples_are_not_taken_up_under_other_labels(
     heart: sitk.Image, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -39,30 +39,36 @@ class VirtualHeart:
         return {s.key: float(counts[s.label]) * self.label_map.voxel_volume_ml for s in load_vocabulary()}
 
 
-def heart(seed: int, factors: Factors | None = None, spacing: float = 1.5) -> VirtualHeart:
+def heart(
+    seed: int, factors: Factors | None = None, spacing: float = 1.5, deformation: Deformation | None = None
+) -> VirtualHeart:
     """The virtual heart of a seed.
 
     Args:
         seed: what everything not given is drawn from.
         factors: given instead of drawn from the population.
         spacing: voxel edge, mm (0.5 or more).
+        deformation: given instead of the factors' own.
     """
-    return realised(seed, Anatomy(population().draw(seed) if factors is None else factors), spacing)
+    return realised(seed, Anatomy(population().draw(seed) if factors is None else factors), spacing, deformation)
 
 
-def realised(seed: int, anatomy: Anatomy, spacing: float) -> VirtualHeart:
+def realised(seed: int, anatomy: Anatomy, spacing: float, deformation: Deformation | None = None) -> VirtualHeart:
     """An anatomy, deformed, in voxels of `spacing` mm."""
-    factors, grid = anatomy.factors, grid_for(anatomy, spacing)
+    factors = anatomy.factors
+    grid = grid_for(anatomy, spacing, deformation or own_deformation(factors))
     ijk_to_ras = np.diag([spacing, spacing, spacing, 1.0])
     ijk_to_ras[:3, 3] = grid.origin + factors.triple("chest_position")
     return VirtualHeart(LabelMap(compose(anatomy, grid), ijk_to_ras), factors, seed)
 
 
-def grid_for(anatomy: Anatomy, spacing: float) -> Grid:
+def own_deformation(factors: Factors) -> Deformation:
+    """The random deformation that a heart's factors name."""
+    return Deformation.random(stream(factors.surface_seed, "deformation"), factors["deformation_amplitude"])
+
+
+def grid_for(anatomy: Anatomy, spacing: float, deformation: Deformation) -> Grid:
     """The voxels around a heart, each carried back to where it lay before the random deformation."""
-    deformation = Deformation.random(
-        stream(anatomy.factors.surface_seed, "deformation"), anatomy.factors["deformation_amplitude"]
-    )
     low, high = extent(anatomy)
     low, high = low - _MARGIN, high + _MARGIN
     low = np.floor(low / spacing) * spacing

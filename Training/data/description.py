@@ -91,6 +91,8 @@ class DataSetDescription:
     def cases(self) -> dict[str, Path]:
         """Its files by the names of its cases, in the order of files: paths in the folder without their ending.
 
+        Hidden files are none of it.
+
         Raises:
             CompletionError: if there is none, or two have the same name.
         """
@@ -98,7 +100,10 @@ class DataSetDescription:
             raise CompletionError(f"{self.name}: there is no folder {self.folder}: correct `folder`, or give --folder.")
         cases: dict[str, Path] = {}
         for path in sorted({path for pattern in self.patterns for path in self.folder.glob(pattern)}):
-            case = _ENDING.sub("", "-".join(path.relative_to(self.folder).parts))
+            parts = path.relative_to(self.folder).parts
+            if any(part.startswith(".") for part in parts):  # half-written, or what macOS keeps beside a file
+                continue
+            case = _ENDING.sub("", "-".join(parts))
             if case in cases:
                 raise CompletionError(
                     f"{self.name}: {cases[case].name} and {path.name} are one case by their names: rename or move one, "
