@@ -66,7 +66,7 @@ class Settings:
 
     @classmethod
     def read(cls, phase: int, preset: str) -> Settings:
-        """Settings of a phase at a preset's size.
+        """Settings of a phase at a preset's size, unless the phase has its own.
 
         Raises:
             CompletionError: for an unknown phase, preset or setting.
@@ -77,7 +77,7 @@ class Settings:
         presets = yaml.safe_load((_CONFIGS / "presets.yaml").read_text(encoding="utf-8"))
         if preset not in presets:
             raise CompletionError(f"There is no preset {preset}; choose from: {', '.join(presets)}.")
-        return cls.from_json({**yaml.safe_load(path.read_text(encoding="utf-8")), **presets[preset]})
+        return cls.from_json({**presets[preset], **yaml.safe_load(path.read_text(encoding="utf-8"))})
 
     @property
     def total_steps(self) -> int:
