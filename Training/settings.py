@@ -31,7 +31,7 @@ class Settings:
         near: mm; the chance of a query falls with its distance from the expected surface on this length.
         band: mm; how far from a surface its distance is learnt.
         given_share: weight of given structures against hidden ones.
-        overlap: weight of the overlap of hidden structures, in mm for a whole Dice.
+        overlap: weight of the overlap of hidden vessels, in mm for a whole Dice.
         averaging: decay of the exponential moving average of the weights.
         checkpoint_every: steps between checkpoints, and between looks at held-out hearts; a kill loses at most so many.
         patience: looks in a row without a better loss after which the run ends; a run of fewer looks never does.

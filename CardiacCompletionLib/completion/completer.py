@@ -123,7 +123,8 @@ class HeartCompleter:
         kept = Heart({}, partial.shape, partial.ijk_to_ras) if resample_trusted else partial
         cuts = {key: faces for key, faces in evidence.cuts.items() if key in kept.regions}
         wanted = [key for key in self.structures if key not in kept.regions or cuts.get(key)]
-        inference = Inference(self._model.network, evidence, self._device, clock)
+        expectation = self._expectation.in_frames_of(evidence.telling, self._model.reference)
+        inference = Inference(self._model.network, evidence, expectation, self._device, clock)
         fields = inference.fields(wanted, spacing, self._vocabulary)
         for key in cuts.keys() & fields.keys():
             clock.check()

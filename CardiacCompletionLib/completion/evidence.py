@@ -84,7 +84,7 @@ def weigh(
         said: key -> cut off or whole, where the user has said so.
     """
     heart, moments = measured.heart, measured.moments
-    places = _places(moments, measured.frame, expectation)
+    places = _places(moments, measured.frame, expectation.in_frames_of(moments, reference))
     cuts = find_cuts(heart, measured.seen, said, measured.frame.origin, places, vocabulary, clock.check)
     surfaces = {
         key: off_faces(structure.surface, cuts.get(key, ()), heart.ijk_to_ras)

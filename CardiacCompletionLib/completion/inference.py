@@ -15,7 +15,7 @@ from CardiacCompletionLib.completion.distance_lattice import DistanceLattice, st
 from CardiacCompletionLib.completion.evidence import Evidence
 from CardiacCompletionLib.completion.field import SampledField, coarse_lattice, sample_field
 from CardiacCompletionLib.completion.trusted_distances import TrustedDistances
-from CardiacCompletionLib.geometry.expectation import Places, Posterior, place_numbers
+from CardiacCompletionLib.geometry.expectation import Expectation, Places, Posterior, place_numbers
 from CardiacCompletionLib.geometry.shape_grid import REACH as SHAPE_REACH
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 
@@ -35,9 +35,15 @@ class Inference:
         posterior: what is to be expected of all structures' numbers.
     """
 
-    def __init__(self, network: HeartAutoEncoder, evidence: Evidence, device: str, clock: Clock) -> None:
+    def __init__(
+        self, network: HeartAutoEncoder, evidence: Evidence, expectation: Expectation, device: str, clock: Clock
+    ) -> None:
+        """
+        Args:
+            expectation: in frames such as the evidence has.
+        """
         self._network, self._evidence, self._device, self._clock = network, evidence, device, clock
-        self.posterior = self._posterior()
+        self.posterior = self._posterior(expectation)
         self._numbers = torch.from_numpy(self.posterior.mean.astype(np.float32))[None].to(device)
         self.latents = self._latents()
         self._surroundings = TrustedDistances(self._told(), len(self.structures), device)
@@ -117,7 +123,7 @@ class Inference:
                 fields[self.structures.index(key)] = structure.distances_around(step)
         return fields
 
-    def _posterior(self) -> Posterior:
+    def _posterior(self, expectation: Expectation) -> Posterior:
         """What the telling structures say of all: where they lie, how they are stretched and which shape they are."""
         network, evidence = self._network, self._evidence
         structures, given = network.config.structures, {}
@@ -125,4 +131,4 @@ class Inference:
             self._clock.check()
             shape = network.prior.shape_numbers(structures.index(key), evidence.seen[key].own_distances)
             given[key] = np.concatenate([place_numbers(moments, evidence.frame), shape])
-        return network.prior.expectation(structures).posterior(given)
+        return expectation.posterior(given)

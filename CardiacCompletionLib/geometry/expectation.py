@@ -8,30 +8,32 @@ count with those they have (expectation maximisation; Little & Rubin, Statistica
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from CardiacCompletionLib.geometry.frame import HeartFrame, Moments
+from CardiacCompletionLib.geometry.frame import HeartFrame, Moments, Reference, fit_frame, placing
 
 PLACE_NUMBERS = 9
 UPPER = ([0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2])
 # Where a symmetric matrix's six numbers stand; off-diagonal ones count twice in its norm.
 OFF_DIAGONAL = np.array([1, 1, 1, np.sqrt(2), np.sqrt(2), np.sqrt(2)])
-# How wrong a frame, and how turned a scan may be: standard deviations of shift (frame units), turn (radians) and
-# logarithm of scale.
+_UNIT = np.array([1, 1, 1, 0, 0, 0])
+# Of a heart that is asked about, how wrong its frame and how turned its scan may be: standard deviations of shift
+# (frame units), turn (radians) and logarithm of scale.
 _FRAME_ERROR = np.array([0.02] * 3 + [np.radians(3.0)] * 3 + [0.02])
-# Of what is read off a trusted structure: place in frame units, shape in standard deviations. Less is allowed where the
-# question is not what follows from a place, but whether it is one.
-_PLACE_NOISE = 0.03
-_DOUBTED_NOISE = 0.01
-_SHAPE_NOISE = 0.5
+# Of what is read off a trusted structure, place in frame units and shape in standard deviations: where others follow
+# from it, where it says how the heart is turned, and where it is asked whether it can be a heart's.
+_NOISE = (0.02, 0.2)
+_TURNED_NOISE = (0.03, 0.5)
+_DOUBTED_NOISE = (0.01, 0.5)
 _SHRINKAGE = 0.1
 _ROUNDS = 12
 _RIDGE = 1e-4
+_SHIFT = 1e-4  # of a number, for slopes
 _GENERATORS = np.array(
     [[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]], [[0, -1, 0], [1, 0, 0], [0, 0, 0]]],
     dtype=np.float64,
@@ -98,6 +100,16 @@ class Expectation:
         """Numbers [9 + K] of a structure whose shape is not known, in a frame."""
         return np.append(place_numbers(moments, frame), np.full(self.mean.shape[1] - PLACE_NUMBERS, np.nan))
 
+    def in_frames_of(self, given: Iterable[str], reference: Reference) -> Expectation:
+        """The same cohort, each heart in the frame that some of its structures give, to first order about the mean.
+
+        A frame that follows from two structures is another than that of the whole heart, and what sets it is never off.
+        """
+        keys = tuple(placing(given, reference))
+        if keys not in self._framed:
+            self._framed[keys] = self._seen_from(keys, reference)
+        return self._framed[keys]
+
     def posterior(self, given: Mapping[str, np.ndarray]) -> Posterior:
         """What to expect of all structures; those that are relied on stand as they are.
 
@@ -105,8 +117,8 @@ class Expectation:
             given: numbers [9 + K] by structure, in the frame, NaN for what is not known of it; without any structure,
                 the cohort as it is.
         """
-        at, seen, noise = self._relied_on(given)
-        spread = self._spread
+        at, seen, noise = self._relied_on(given, _NOISE)
+        spread = self.covariance
         mean = self.mean.ravel().copy()
         if len(at):
             pull = np.linalg.solve(spread[np.ix_(at, at)] + np.diag(noise), spread[at]).T
@@ -123,7 +135,7 @@ class Expectation:
         Args:
             given: as for :meth:`posterior`, at least one structure.
         """
-        return self._whitened(*self._relied_on(given))
+        return self._whitened(*self._relied_on(given, _TURNED_NOISE))
 
     def deviation(self, given: Mapping[str, np.ndarray]) -> float:
         """How unusual given structures are together: Mahalanobis distance over the root of how many numbers tell."""
@@ -134,16 +146,57 @@ class Expectation:
         return solve_triangular(np.linalg.cholesky(spread), seen - self.mean.ravel()[at], lower=True)
 
     def _relied_on(
-        self, given: Mapping[str, np.ndarray], place_noise: float = _PLACE_NOISE
+        self, given: Mapping[str, np.ndarray], noise: tuple[float, float]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of the numbers that count: where they stand [N] in all, their values [N] and the variance of their noise."""
+        """Of the numbers that count: where they stand [N] in all, their values [N] and the variance of their noise.
+
+        Args:
+            noise: standard deviations of a place number and of a shape number.
+        """
         numbers = self.mean.shape[1]
         known = [index for index, key in enumerate(self.structures) if key in given]
         known = [index for index in known if self.anchors[index]] or known
         at = (np.array(known, dtype=int)[:, None] * numbers + np.arange(numbers)).ravel()
         seen = np.concatenate([given[self.structures[index]] for index in known]) if known else np.zeros(0)
         at, seen = at[np.isfinite(seen)], seen[np.isfinite(seen)]
-        return at, seen, np.where(at % numbers < PLACE_NUMBERS, place_noise, _SHAPE_NOISE) ** 2
+        return at, seen, np.where(at % numbers < PLACE_NUMBERS, *noise) ** 2
+
+    @cached_property
+    def _framed(self) -> dict[tuple[str, ...], Expectation]:
+        return {}
+
+    def _seen_from(self, keys: tuple[str, ...], reference: Reference) -> Expectation:
+        """In frames that these structures give: slopes of the frame by differences, of the numbers as they follow."""
+        at, count = [self.structures.index(key) for key in keys], self.mean.shape[1]
+
+        def frame(numbers: np.ndarray) -> np.ndarray:
+            """Origin [3] and scale."""
+            places = Places.of(numbers)
+            found = fit_frame(
+                {key: Moments(places.centroids[i], places.spreads[i]) for i, key in enumerate(keys)}, reference
+            )
+            return np.append(found.origin, found.scale)
+
+        usual = self.mean[at]
+        here = frame(usual)
+        origin, scale = here[:3], here[3]
+        slope = np.zeros((4, self.mean.size))
+        for i, structure in enumerate(at):
+            for number in range(PLACE_NUMBERS):
+                moved = usual.copy()
+                moved[i, number] += _SHIFT
+                slope[:, structure * count + number] = (frame(moved) - here) / _SHIFT
+        mean = self.mean.copy()
+        mean[:, :3] = (mean[:, :3] - origin) / scale
+        mean[:, 3:PLACE_NUMBERS] -= np.log(scale) * _UNIT
+        change = np.ones(count)
+        change[:3] /= scale
+        effect = np.zeros((*self.mean.shape, 4))
+        effect[:, :3, :3] = np.eye(3) / scale
+        effect[:, :3, 3] = mean[:, :3] / scale
+        effect[:, 3:PLACE_NUMBERS, 3] = _UNIT / scale
+        turned = np.diag(np.tile(change, len(self.mean))) - effect.reshape(-1, 4) @ slope
+        return replace(self, mean=mean, covariance=turned @ self.covariance @ turned.T)
 
     @cached_property
     def _spread(self) -> np.ndarray:
@@ -168,6 +221,14 @@ def place_numbers(moments: Moments, frame: HeartFrame) -> np.ndarray:
     values, vectors = np.linalg.eigh(moments.spread / frame.scale)
     logarithm = (vectors * np.log(np.maximum(values, 1e-4))) @ vectors.T
     return np.concatenate([frame.from_ras(moments.centroid), _entries(logarithm)])
+
+
+def moved_numbers(numbers: np.ndarray, frame: HeartFrame, other: HeartFrame) -> np.ndarray:
+    """Numbers [C, 9 + K] that were read in one frame, in another."""
+    moved = numbers.copy()
+    moved[:, :3] = other.from_ras(frame.to_ras(numbers[:, :3]))
+    moved[:, 3:PLACE_NUMBERS] += np.log(frame.scale / other.scale) * _UNIT
+    return moved
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ share, and a wrong turn costs more than none (Training/EXPERIMENTS.md). A struct
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -98,6 +98,12 @@ def moments_of(region: Region, ijk_to_ras: np.ndarray) -> Moments:
     return Moments(centroid, (vectors * np.sqrt(values)) @ vectors.T)
 
 
+def placing(given: Iterable[str], reference: Reference) -> list[str]:
+    """Which of the given structures decide where the frame is: anchors where there are any."""
+    known = [key for key in given if key in reference.places]
+    return [key for key in known if reference.places[key].anchor] or known
+
+
 def fit_frame(given: Mapping[str, Moments], reference: Reference) -> HeartFrame:
     """The frame in which the given structures lie as nearly as possible where and as they usually do.
 
@@ -106,8 +112,7 @@ def fit_frame(given: Mapping[str, Moments], reference: Reference) -> HeartFrame:
     Raises:
         ValueError: if none of the given structures is in the reference.
     """
-    known = [key for key in given if key in reference.places]
-    keys = [key for key in known if reference.places[key].anchor] or known
+    keys = placing(given, reference)
     if not keys:
         raise ValueError("None of the given structures has a place in the reference.")
     places = [reference.places[key] for key in keys]

@@ -29,7 +29,8 @@ def inference_of(completer: HeartCompleter, seed: int) -> tuple[Inference, Evide
     model = completer._model
     expectation = model.network.prior.expectation(completer.structures)
     evidence = weigh(measure(heart, model.reference, Clock()), {}, model.reference, expectation, VOCABULARY, Clock())
-    return Inference(model.network, evidence, "cpu", Clock()), evidence
+    expectation = expectation.in_frames_of(evidence.telling, model.reference)
+    return Inference(model.network, evidence, expectation, "cpu", Clock()), evidence
 
 
 @pytest.mark.parametrize("number", range(HEARTS))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from CardiacCompletionLib.geometry.expectation import PLACE_NUMBERS, Expectation, Posterior
+from CardiacCompletionLib.geometry.frame import Reference
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from CardiacCompletionLib.model.prior import MeanHeart
 from CardiacCompletionLib.model.weights import TrainedModel
@@ -15,6 +16,9 @@ from CardiacCompletionLib.model.weights import TrainedModel
 
 class StiffExpectation(Expectation):
     """Every structure is expected at the cohort's mean, whatever is given."""
+
+    def in_frames_of(self, given: Iterable[str], reference: Reference) -> StiffExpectation:
+        return self
 
     def posterior(self, given: Mapping[str, np.ndarray]) -> Posterior:
         mean = self.mean.copy()

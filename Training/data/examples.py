@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from CardiacCompletionLib.geometry.expectation import place_numbers
+from CardiacCompletionLib.geometry.expectation import Expectation, moved_numbers, place_numbers
 from CardiacCompletionLib.geometry.frame import HeartFrame, Reference, fit_frame
 from CardiacCompletionLib.model.prior import MeanHeart
 from Training.data.field_of_view import CUT_SHARE, SCAN_END_SHARE, ScanEnd, cut_surface
@@ -97,7 +97,9 @@ class CompletionExamples(Dataset):
         given = draw_trusted(case.present, self._hearts.structures, generator) if self._complete else case.present
         given, cut, end = self._scanned(case, given, generator)
         told = given & case.whole & ~cut
-        frame = self._frame(case, told if told.any() else given, generator)
+        placing = case.moments(self._hearts.structures, told if told.any() else given)
+        fitted = fit_frame(placing, self._reference)
+        frame = self._shaken(fitted, generator)
         points = np.zeros((len(given), self._points, 3), dtype=np.float32)
         for structure in np.flatnonzero(given):
             surface = case.surface[structure]
@@ -108,7 +110,8 @@ class CompletionExamples(Dataset):
             moved = generator.standard_normal((self._points, 3)) * self._jitter.surface
             points[structure] = frame.from_ras(surface[chosen] + moved)
         told &= ~cut
-        numbers = self._numbers(number, told, frame)
+        expectation = self._expectation.in_frames_of(placing, self._reference)
+        numbers = moved_numbers(self._numbers(number, told, fitted, expectation), fitted, frame)
         if self._complete:
             asked, worth = self._asked(case, numbers, frame, generator)
         else:
@@ -145,13 +148,12 @@ class CompletionExamples(Dataset):
             return given, nothing, None
         return given & ~gone, cut, end
 
-    def _frame(self, case: CaseSamples, placing: np.ndarray, generator: np.random.Generator) -> HeartFrame:
-        frame = fit_frame(case.moments(self._hearts.structures, placing), self._reference)
+    def _shaken(self, frame: HeartFrame, generator: np.random.Generator) -> HeartFrame:
         shift = generator.standard_normal(3) * self._jitter.origin * frame.scale
         scale = frame.scale * np.exp(self._jitter.scale * generator.standard_normal())
         return HeartFrame(frame.origin + shift, scale)
 
-    def _numbers(self, number: int, told: np.ndarray, frame: HeartFrame) -> np.ndarray:
+    def _numbers(self, number: int, told: np.ndarray, frame: HeartFrame, expectation: Expectation) -> np.ndarray:
         """Numbers [C, 9 + K] to be expected, given the structures that are told in full [C]."""
         keys, shapes = self._hearts.structures, self._shapes[number]
         moments = self._hearts.cases[number].moments(keys, told)
@@ -159,7 +161,7 @@ class CompletionExamples(Dataset):
             key: np.concatenate([place_numbers(moment, frame), shapes[keys.index(key)]])
             for key, moment in moments.items()
         }
-        return self._expectation.posterior(given).mean
+        return expectation.posterior(given).mean
 
     def _cuttable(self, structure: int, told: np.ndarray) -> bool:
         """A vessel that itself places the heart is never shown in part: its moments would be those of the whole."""
