@@ -17,6 +17,7 @@ from scipy.spatial.distance import cdist
 from torch.nn import functional
 
 from CardiacCompletionLib.geometry.lattice import Lattice
+from CardiacCompletionLib.geometry.surface import Surface
 
 # Millimetres: how far the heart moves where nothing leads it, and how far apart it does so alike; in large, in small.
 _MOVES = ((6.0, 25.0), (2.5, 10.0))
@@ -39,7 +40,6 @@ class Motion:
     def __init__(
         self, points: np.ndarray, slack: np.ndarray, lattice: Lattice, check: Callable[[], None] = lambda: None
     ) -> None:
-        self._lattice = lattice
         covariance = np.kron(_alike(points, points), np.eye(3))
         of_points = covariance.reshape(len(points), 3, len(points), 3)
         each = np.arange(len(points))
@@ -47,31 +47,44 @@ class Motion:
         check()
         self._factor = cho_factor(covariance, overwrite_a=True)
         check()
-        nodes = lattice.all_points()
         everywhere, waves = [], []
-        for part in np.array_split(nodes, len(nodes) // _CHUNK + 1):
+        for part in np.array_split(lattice.all_points(), np.prod(lattice.shape) // _CHUNK + 1):
             check()
             everywhere.append(_alike(part, points, np.float32))
             waves.append(_waves(part).astype(np.float32))
         self._everywhere, self._waves = np.concatenate(everywhere), np.concatenate(waves)
         self._waves_at_points = _waves(points)
 
-    def back(self, velocity: np.ndarray, generator: np.random.Generator) -> torch.Tensor:
-        """Where each node of a moved heart comes from: float32 [3, k, j, i], in nodes, (k, j, i) on the first axis.
+    def velocity(self, led: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """Velocities, mm, of the lattice's nodes: float32 [N, 3].
 
         Args:
-            velocity: mm [P, 3]; a point led by one that is the same everywhere goes so far, and ends there.
+            led: velocities, mm, of the points [P, 3].
             generator: of what nothing leads.
         """
         heights = generator.standard_normal((self._waves.shape[1], 3))
-        pull = cho_solve(self._factor, (velocity - self._waves_at_points @ heights).ravel()).reshape(-1, 3)
-        found = self._everywhere @ pull.astype(np.float32) + self._waves @ heights.astype(np.float32)
-        found = found @ np.linalg.inv(self._lattice.steps).T.astype(np.float32)
-        flow = -torch.from_numpy(found.T.reshape(3, *self._lattice.shape)) / 2**_SQUARINGS
-        here = torch.from_numpy(np.indices(self._lattice.shape).astype(np.float32))
-        for _ in range(_SQUARINGS):
-            flow = flow + interpolated(flow, here + flow)
-        return here + flow
+        pull = cho_solve(self._factor, (led - self._waves_at_points @ heights).ravel()).reshape(-1, 3)
+        return self._everywhere @ pull.astype(np.float32) + self._waves @ heights.astype(np.float32)
+
+
+def flown_back(velocity: np.ndarray, lattice: Lattice) -> torch.Tensor:
+    """Where each node of a lattice comes from: float32 [3, k, j, i], in nodes, (k, j, i) on the first axis.
+
+    Args:
+        velocity: mm [N, 3] of its nodes; with one that is the same everywhere, all goes so far.
+    """
+    in_nodes = velocity @ np.linalg.inv(lattice.steps).T.astype(np.float32)
+    flow = -torch.from_numpy(in_nodes.T.reshape(3, *lattice.shape)) / 2**_SQUARINGS
+    here = torch.from_numpy(np.indices(lattice.shape).astype(np.float32))
+    for _ in range(_SQUARINGS):
+        flow = flow + interpolated(flow, here + flow)
+    return here + flow
+
+
+def slack(surface: Surface, across: float, along: float) -> np.ndarray:
+    """Covariance, mm2 [N, 3, 3], of points that may miss their place by so many mm across and along a surface."""
+    normal = surface.normals[:, :, None] * surface.normals[:, None, :]
+    return across**2 * normal + along**2 * (np.eye(3) - normal)
 
 
 def interpolated(values: torch.Tensor, nodes: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from CardiacCompletionLib.geometry.surface import Surface, extract_surface
 
 # In steps of the lattice: how deep a node beside a wall lies at least, and from where on depths are the same.
 _SKIN, _DEEP = 0.25, 3.0
+# By which distances to thin vessels are read too large between nodes.
+_THIN = 0.1
 # Nodes around a structure in which its depth is kept.
 _MARGIN = 2
 
@@ -32,6 +34,7 @@ class MovableHeart:
 
     Attributes:
         likeliest: key -> nodes of the hidden structures, unmoved.
+        on_top: keys of those that lie on others, which move by themselves.
 
     Args:
         kept: the trusted structures, which no motion touches.
@@ -52,45 +55,63 @@ class MovableHeart:
         self._kept = on_lattice(kept, lattice)
         whole = compose(self._kept, fields, vocabulary, check=check).heart.regions
         self.likeliest: dict[str, Region] = {key: whole[key] for key in fields if key in whole}
-        self._depths = {key: self._depth(fields[key], region) for key, region in self.likeliest.items()}
+        self.on_top = tuple(key for key in self.likeliest if vocabulary[key].on_top)
+        covered = [self.likeliest[key] for key in self.on_top]
+        self._depths = {key: self._depth(fields[key], region, covered) for key, region in self.likeliest.items()}
         self._anybody = torch.full(lattice.shape, _SKIN)
+        self._free = torch.ones(lattice.shape, dtype=torch.bool)
         for region in self._kept.regions.values():
             self._anybody[region.box][torch.from_numpy(region.mask)] = -_SKIN
-        for low, depth in self._depths.values():
+            self._free[region.box][torch.from_numpy(region.mask)] = False
+        for low, depth in (self._depths[key] for key in self._depths if key not in self.on_top):
             box = tuple(slice(int(a), int(a) + n) for a, n in zip(low, depth.shape, strict=True))
             self._anybody[box] = torch.minimum(self._anybody[box], depth)
 
-    def moved(self, back: torch.Tensor) -> dict[str, Region]:
+    def moved(self, back: torch.Tensor, on_top: Mapping[str, torch.Tensor]) -> dict[str, Region]:
         """The hidden structures after a motion; each node belongs to the one it then lies deepest in.
 
         Args:
             back: where every n-th node comes from: float32 [3, k, j, i], in nodes, (k, j, i) on the first axis.
+            on_top: the same for each structure that lies on others; what it then holds is no one else's.
         """
-        back = functional.interpolate(back[None], size=self._lattice.shape, mode="trilinear", align_corners=True)[0]
+        places = self._everywhere(back)
         # Half-way between two structures that touch, a node may lie outside both of them, and yet inside the heart.
-        held = interpolated(self._anybody[None], back)[0] < 0
-        for region in self._kept.regions.values():
-            held[region.box][torch.from_numpy(region.mask)] = False
+        held = (interpolated(self._anybody[None], places)[0] < 0) & self._free
         self._check()
-        places = back[:, held]
+        places = places[:, held]
         deepest, owner = torch.ones(places.shape[1]), torch.zeros(places.shape[1], dtype=torch.uint8)
-        for number, (low, depth) in enumerate(self._depths.values(), start=1):
-            own = places - torch.from_numpy(low.astype(np.float32))[:, None]
-            last = torch.tensor(depth.shape)[:, None] - 1
-            near = ((own >= 0) & (own <= last)).all(dim=0).nonzero()[:, 0]
-            found = interpolated(depth[None], own[:, near])[0]
+        numbers = {key: number for number, key in enumerate(self._depths, start=1)}
+        for key in (key for key in self._depths if key not in on_top):
+            near, found = self._depths_at(key, places)
             wins = found < deepest[near]
-            deepest[near[wins]], owner[near[wins]] = found[wins], number
+            deepest[near[wins]], owner[near[wins]] = found[wins], numbers[key]
+        owners = torch.zeros(self._lattice.shape, dtype=torch.uint8)
+        owners[held] = owner
+        for key, own_back in on_top.items():
+            self._check()
+            near, found = self._depths_at(key, self._everywhere(own_back).flatten(1))
+            inside = near[found < _THIN]
+            owners.view(-1)[inside[self._free.view(-1)[inside]]] = numbers[key]
         self._check()
-        owners = np.zeros(self._lattice.shape, dtype=np.uint8)
-        owners[held.numpy()] = owner.numpy()
         regions = {}
-        for number, key in enumerate(self._depths, start=1):
-            found = Region.of_mask(owners == number)
+        for key, number in numbers.items():
+            found = Region.of_mask((owners == number).numpy())
             if found is not None:
                 whole = Region.of_mask(without_specks(found.mask, self._vocabulary[key].pieces))
                 regions[key] = whole.shifted(found.start)
         return self._joined(regions)
+
+    def _everywhere(self, back: torch.Tensor) -> torch.Tensor:
+        """Where every node comes from: float32 [3, k, j, i]."""
+        return functional.interpolate(back[None], size=self._lattice.shape, mode="trilinear", align_corners=True)[0]
+
+    def _depths_at(self, key: str, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Which of the places [3, N] a structure is near, and its signed distance there, in steps."""
+        low, depth = self._depths[key]
+        own = places - torch.from_numpy(low.astype(np.float32))[:, None]
+        last = torch.tensor(depth.shape)[:, None] - 1
+        near = ((own >= 0) & (own <= last)).all(dim=0).nonzero()[:, 0]
+        return near, interpolated(depth[None], own[:, near])[0]
 
     def _joined(self, regions: dict[str, Region]) -> dict[str, Region]:
         """Nodes are coarse and vessels thin: where two structures have come apart by little, they are led together."""
@@ -118,11 +139,18 @@ class MovableHeart:
         """Of a hidden structure, unmoved."""
         return extract_surface(self.likeliest[key], self._lattice.shape, self._kept.ijk_to_ras)
 
-    def _depth(self, field: SampledField, region: Region) -> tuple[np.ndarray, torch.Tensor]:
-        """First node, and signed distance float32 [k, j, i] in steps: the field's, its sign as was composed."""
+    def _depth(self, field: SampledField, region: Region, covered: Sequence[Region]) -> tuple[np.ndarray, torch.Tensor]:
+        """First node, and signed distance float32 [k, j, i] in steps: the field's, its sign as was composed.
+
+        Under what lies on top it is the field's throughout: where that moves away, this comes to light.
+        """
         low = np.maximum(np.array(region.start) - _MARGIN, 0)
         high = np.minimum(np.add(region.start, region.mask.shape) + _MARGIN, self._lattice.shape)
         values = on_grid(field, self._kept.ijk_to_ras, low, high) / np.linalg.norm(self._lattice.steps[:, 0])
         inside = region.cropped(low, high)
         depth = np.where(inside, np.clip(values, -_DEEP, -_SKIN), np.clip(values, _SKIN, _DEEP))
+        for other in covered:
+            if other is not region:
+                under = other.cropped(low, high)
+                depth[under] = np.clip(values[under], -_DEEP, _DEEP)
         return low, torch.from_numpy(depth.astype(np.float32))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
@@ -19,12 +20,12 @@ from CardiacCompletionLib.completion.drawing import DrawnHearts
 from CardiacCompletionLib.completion.evidence import Evidence
 from CardiacCompletionLib.completion.field import SampledField
 from CardiacCompletionLib.completion.inference import Inference
-from CardiacCompletionLib.completion.motion import Motion
+from CardiacCompletionLib.completion.motion import Motion, flown_back, slack
 from CardiacCompletionLib.completion.movable import MovableHeart
 from CardiacCompletionLib.completion.samples import Samples
+from CardiacCompletionLib.completion.sliding import Sliding
 from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.geometry.region import Region
-from CardiacCompletionLib.geometry.surface import Surface
 
 FINEST = 1.5
 _SEED = 0
@@ -47,8 +48,8 @@ class HeartSampler:
         kept: the trusted structures, which no sample touches.
         fields: of the structures to draw.
         calibration: what held-out hearts say (Training/calibrate.py): ``spread``, key -> how many times as far from the
-            mean hearts are drawn as the cohort says, once for structures that are not named; and ``reach``, see
-            :class:`Samples`.
+            mean hearts are drawn as the cohort says, and how many times as far what lies on others slides along them,
+            once for structures that are not named; and ``reach``, see :class:`Samples`.
     """
 
     def __init__(
@@ -65,19 +66,25 @@ class HeartSampler:
         self._clock = clock
         self._reach = {key: tuple(ends) for key, ends in calibration.get("reach", {}).items()}
         self._lattice, coarse = _lattices(fields, kept, max(spacing, FINEST))
+        self._coarse = coarse
         self._stride = round(float(np.linalg.norm(coarse.steps[:, 0]) / np.linalg.norm(self._lattice.steps[:, 0])))
         self._heart = MovableHeart(kept, fields, self._lattice, vocabulary, clock.check)
-        # What lies on others goes with them.
-        led = {key: self._heart.surface(key) for key in self._heart.likeliest if not vocabulary[key].on_top}
-        bodies = [surface.resampled(_BODY) for surface in led.values()]
         spread = calibration.get("spread", {})
+        # What lies on others goes with them, and slides along them.
+        led = {key: self._heart.surface(key) for key in self._heart.likeliest if key not in self._heart.on_top}
+        bodies = [surface.resampled(_BODY) for surface in led.values()]
+        under = {**led, **{key: evidence.surfaces[key] for key in kept.regions}}
+        self._sliding = {
+            key: (spread.get(key, 1.0), Sliding(vocabulary[key], self._heart.surface(key), under, coarse, clock.check))
+            for key in self._heart.on_top
+        }
         widths = np.array([spread.get(key, 1.0) for key in inference.structures])
         self._drawn = DrawnHearts(inference, evidence.frame, tuple(led), bodies, widths)
         walls = [evidence.surfaces[key].resampled(_WALL) for key in kept.regions if len(evidence.surfaces[key].points)]
         self._still = sum(len(wall.points) for wall in walls)
         self._motion = Motion(
             np.concatenate([np.empty((0, 3)), *(surface.points for surface in (*bodies, *walls))]),
-            np.concatenate([_slack(s, _MISS, _STRAY) for s in bodies] + [_slack(s, _LEAVE, _SLIDE) for s in walls]),
+            np.concatenate([slack(s, _MISS, _STRAY) for s in bodies] + [slack(s, _LEAVE, _SLIDE) for s in walls]),
             coarse,
             clock.check,
         )
@@ -90,18 +97,21 @@ class HeartSampler:
         hearts = []
         for number in range(count):
             self._clock.tell(_BEGIN + (_END - _BEGIN) * number / count, f"Plausible heart {number + 1} of {count}")
-            velocity = np.concatenate([self._drawn.draw(generator), np.zeros((self._still, 3))])
-            drawn = self._heart.moved(self._motion.back(velocity, generator) * self._stride)
+            led = np.concatenate([self._drawn.draw(generator), np.zeros((self._still, 3))])
+            velocity = self._motion.velocity(led, generator)
+            on_top = {
+                key: self._back(velocity + spread * sliding.velocity(generator))
+                for key, (spread, sliding) in self._sliding.items()
+            }
+            drawn = self._heart.moved(self._back(velocity), on_top)
             hearts.append(drawn)
             for key, region in drawn.items():
                 overlap[key] += _dice(region, likeliest[key]) / count
         return Samples(self._lattice, tuple(hearts), overlap, self._reach)
 
-
-def _slack(surface: Surface, across: float, along: float) -> np.ndarray:
-    """Covariance, mm2 [N, 3, 3], of points that may miss their place by so many mm across and along a surface."""
-    normal = surface.normals[:, :, None] * surface.normals[:, None, :]
-    return across**2 * normal + along**2 * (np.eye(3) - normal)
+    def _back(self, velocity: np.ndarray) -> torch.Tensor:
+        """Where a moved heart's every n-th node comes from, in nodes of the lattice of samples."""
+        return flown_back(velocity, self._coarse) * self._stride
 
 
 def _lattices(fields: Mapping[str, SampledField], kept: Heart, spacing: float) -> tuple[Lattice, Lattice]:

@@ -9,7 +9,7 @@ import torch
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.completion.field import SampledField
-from CardiacCompletionLib.completion.motion import Motion, interpolated
+from CardiacCompletionLib.completion.motion import Motion, flown_back, interpolated
 from CardiacCompletionLib.completion.movable import MovableHeart
 from CardiacCompletionLib.completion.regridding import on_lattice
 from CardiacCompletionLib.completion.topology import Topology
@@ -35,6 +35,10 @@ def slack(count: int, mm: float = 0.5) -> np.ndarray:
     return np.tile(mm**2 * np.eye(3), (count, 1, 1))
 
 
+def brought(motion: Motion, led: np.ndarray, generator: np.random.Generator) -> torch.Tensor:
+    return flown_back(motion.velocity(led, generator), LATTICE)
+
+
 def comes_from(back: torch.Tensor, ras: np.ndarray) -> np.ndarray:
     """RAS mm [N, 3] from where a motion brought what is now at these points."""
     nodes = np.linalg.solve(LATTICE.steps, (ras - LATTICE.origin).T).astype(np.float32)
@@ -44,7 +48,7 @@ def comes_from(back: torch.Tensor, ras: np.ndarray) -> np.ndarray:
 def test_points_go_where_they_are_led() -> None:
     body = points(20.0)
     velocity = np.tile([6.0, -3.0, 2.0], (len(body), 1))
-    back = Motion(body, slack(len(body)), LATTICE).back(velocity, draw())
+    back = brought(Motion(body, slack(len(body)), LATTICE), velocity, draw())
     miss = comes_from(back, body + velocity) - body
     assert np.linalg.norm(miss.mean(axis=0)) < 0.8
     assert np.linalg.norm(miss, axis=1).mean() < 2.0
@@ -52,14 +56,14 @@ def test_points_go_where_they_are_led() -> None:
 
 def test_a_velocity_that_grows_outward_stretches() -> None:
     body = points(20.0)
-    back = Motion(body, slack(len(body)), LATTICE).back(np.log(1.2) * body, draw())
+    back = brought(Motion(body, slack(len(body)), LATTICE), np.log(1.2) * body, draw())
     assert comes_from(back, 1.2 * body).std(axis=0) == pytest.approx(body.std(axis=0), rel=0.06)
 
 
 def test_what_nothing_leads_moves_by_some_millimetres_in_any_direction() -> None:
     motion, generator = Motion(points(8.0, (-50, 0, 0)), slack(40), LATTICE), draw()
     far = np.array([[40.0, 0.0, 0.0]])
-    moves = np.concatenate([comes_from(motion.back(np.zeros((40, 3)), generator), far) - far for _ in range(60)])
+    moves = np.concatenate([comes_from(brought(motion, np.zeros((40, 3)), generator), far) - far for _ in range(60)])
     assert np.abs(moves.mean(axis=0)).max() < 3.0
     assert np.all((moves.std(axis=0) > 4.0) & (moves.std(axis=0) < 9.0))
 
@@ -73,7 +77,7 @@ def test_what_lies_along_a_wall_slides_but_does_not_leave_it() -> None:
 
     def moves(way: tuple[float, float, float]) -> np.ndarray:
         led = np.concatenate([np.tile(way, (len(body), 1)), np.zeros_like(wall)])
-        return np.abs(comes_from(motion.back(led, draw()), beside) - beside)
+        return np.abs(comes_from(brought(motion, led, draw()), beside) - beside)
 
     assert moves((8.0, 0.0, 0.0))[:, 0].max() < 0.7
     assert moves((0.0, 8.0, 0.0))[:, 1].max() > 3.0
@@ -94,8 +98,8 @@ def test_a_vein_stays_on_its_atrium_wherever_the_two_are_drawn_to_go(shift: tupl
     heart = MovableHeart(Heart({}, FINE.shape, np.eye(4)), fields, FINE, vocabulary)
     bodies = [heart.surface(key).resampled(60).points for key in ("left_atrium", "pulmonary_veins")]
     led = np.concatenate([np.zeros((60, 3)), np.tile(shift, (60, 1))])
-    back = Motion(np.concatenate(bodies), slack(120, 1.5), LATTICE).back(led, draw())
-    found = heart.moved(back * 5)
+    back = brought(Motion(np.concatenate(bodies), slack(120, 1.5), LATTICE), led, draw())
+    found = heart.moved(back * 5, {})
     assert Topology.of(found, vocabulary).is_sound(found.keys(), vocabulary)
     assert found.keys() == heart.likeliest.keys()
     gone = [np.argwhere(r["pulmonary_veins"].mask) + r["pulmonary_veins"].start for r in (heart.likeliest, found)]

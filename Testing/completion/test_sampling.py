@@ -80,13 +80,31 @@ def test_what_more_is_known_leaves_less_open(
 
 
 def test_a_calibrated_spread_widens_what_is_drawn_of_its_structure(completer: HeartCompleter, sample: Heart) -> None:
-    model, deviations = completer._model, []
+    model, deviations, confidence = completer._model, [], []
     for spread in (1.0, 2.0):
-        card = {**model.card, "calibration": {"spread": {"right_atrium": spread}}}
+        card = {**model.card, "calibration": {"spread": dict.fromkeys(("right_atrium", "pulmonary_veins"), spread)}}
         drawn = HeartCompleter(replace(model, card=card), "cpu").complete(sample, FEW, spacing=2.0, samples=8).samples
         deviations.append([drawn.log_volume(key)[1] for key in ("right_atrium", "right_ventricle")])
+        confidence.append(drawn.confidence)
     assert deviations[1][0] > 1.5 * deviations[0][0]
     assert deviations[1][1] < 1.2 * deviations[0][1]
+
+
+def test_coronary_arteries_slide_as_far_as_their_calibrated_spread_says(
+    completer: HeartCompleter, sample: Heart
+) -> None:
+    """Nothing else moves otherwise, and they stay on the heart: no less of them is left."""
+    model, drawn = completer._model, []
+    for spread in (0.5, 2.0):
+        card = {**model.card, "calibration": {"spread": {"coronary_arteries": spread}}}
+        drawn.append(
+            HeartCompleter(replace(model, card=card), "cpu").complete(sample, MANY, spacing=2.0, samples=8).samples
+        )
+    narrow, wide = drawn
+    assert wide.confidence["coronary_arteries"] < narrow.confidence["coronary_arteries"] - 0.08
+    assert wide.volumes_ml["coronary_arteries"].mean() > 0.8 * narrow.volumes_ml["coronary_arteries"].mean()
+    for key in ("aorta", "right_atrium", "pulmonary_veins"):
+        assert wide.confidence[key] == pytest.approx(narrow.confidence[key], abs=0.01)
 
 
 def test_a_calibrated_reach_moves_the_interval_and_nothing_else(completer: HeartCompleter, sample: Heart) -> None:
