@@ -58,7 +58,7 @@ class MovableHeart:
         self.on_top = tuple(key for key in self.likeliest if vocabulary[key].on_top)
         covered = [self.likeliest[key] for key in self.on_top]
         self._depths = {key: self._depth(fields[key], region, covered) for key, region in self.likeliest.items()}
-        self._anybody = torch.full(lattice.shape, _SKIN)
+        self._anybody = torch.full(lattice.shape, _DEEP)
         self._free = torch.ones(lattice.shape, dtype=torch.bool)
         for region in self._kept.regions.values():
             self._anybody[region.box][torch.from_numpy(region.mask)] = -_SKIN

@@ -107,6 +107,15 @@ def test_a_vein_stays_on_its_atrium_wherever_the_two_are_drawn_to_go(shift: tupl
     assert went @ shift > 0.5 * np.dot(shift, shift)
 
 
+def test_what_moves_by_part_of_a_node_stays_as_large_as_it_is() -> None:
+    field = SampledField(ball(18.0)(FINE.all_points()).reshape(FINE.shape).astype(np.float32), FINE)
+    heart = MovableHeart(Heart({}, FINE.shape, np.eye(4)), {"right_atrium": field}, FINE, load_vocabulary())
+    still = torch.from_numpy(np.indices(LATTICE.shape).astype(np.float32)) * 5
+    for part in (0.25, 0.5):
+        found = heart.moved(still + part, {})["right_atrium"]
+        assert found.mask.sum() == pytest.approx(heart.likeliest["right_atrium"].mask.sum(), rel=0.02)
+
+
 def test_a_heart_on_a_turned_lattice_is_the_same_heart() -> None:
     region = voxelised(ball(20.0, (5, 0, 0)), grid((1.0, 1.5, 2.0), (20, 10, 30), 70), 70)
     heart = Heart({"left_ventricle": region}, (70,) * 3, grid((1.0, 1.5, 2.0), (20, 10, 30), 70))
