@@ -4,7 +4,8 @@ Everything is found on every second virtual test heart; the others are left for 
 
 Spread: how widely plausible hearts are drawn, one number per structure, for what they say of space. Drawn as the cohort
 says, their mean overlap with the likeliest heart (the confidence) is not quite the overlap that the likeliest heart has
-with the truth. What is missing to a full overlap is about proportional to the spread, so this is changed by the ratio.
+with the truth. The logarithm of the overlap is about proportional to the spread, of chambers as of thin vessels, so the
+spread is the ratio of the two logarithms.
 
 Reach: between which volumes the true one lies nine times out of ten, two numbers per structure. By how many standard
 deviations of the drawn log-volumes the true one is off their mean is ordered over the calibration hearts; of n such
@@ -48,7 +49,8 @@ _LEAST, _MOST = 0.5, 2.0
 _USUAL = 0.99
 _COARSE = 8.0
 _MEANING = {
-    "spread": "How many times as far from the likeliest heart plausible ones are drawn as the cohort says.",
+    "spread": "How many times as far from the likeliest heart plausible ones are drawn as the cohort says; of coronary "
+    "arteries, how many times as far they slide along the heart.",
     "reach": "Between which numbers of standard deviations of the drawn log-volumes, from their mean, the true one "
     "lies nine times out of ten.",
     "usual_score": "How unlike the cohort 99 of 100 held-out hearts are at most.",
@@ -77,7 +79,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     spread = dict.fromkeys(completer.structures, 1.0)
     model.card["calibration"] = {"spread": spread}
-    spread |= {key: _spread(rows) for key, rows in found().items()}
+    for key, rows in found().items():
+        spread[key] = spread_of([row.confidence for row in rows], [row.overlap for row in rows])
     reach = {key: reach_of([row.off for row in rows]) for key, rows in found().items()}
     likenesses = PreparedHearts(
         [arguments.data, *([arguments.real] if arguments.real else [])], "test", completer.structures
@@ -124,9 +127,10 @@ def reach_of(scores: Sequence[float]) -> tuple[float, float]:
     return float(ordered[low - 1]), float(ordered[high - 1])
 
 
-def _spread(rows: Sequence[Found]) -> float:
-    missing = np.mean([(1.0 - row.overlap, 1.0 - row.confidence) for row in rows], axis=0)
-    return round(float(np.clip(missing[0] / max(missing[1], 1e-3), _LEAST, _MOST)), 3)
+def spread_of(confidences: Sequence[float], overlaps: Sequence[float]) -> float:
+    """How many times as widely to draw, so that the mean confidence becomes the mean overlap with the truth."""
+    said, reached = np.log(np.clip([np.mean(confidences), np.mean(overlaps)], 1e-3, 1.0 - 1e-3))
+    return round(float(np.clip(reached / said, _LEAST, _MOST)), 3)
 
 
 def _found(

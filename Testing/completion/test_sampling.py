@@ -19,6 +19,7 @@ from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.completion.topology import Topology
 from CardiacCompletionLib.errors import CompletionCancelled, CompletionError
 from CardiacCompletionLib.resources import resource_path
+from Training.calibrate import spread_of
 from Training.evaluation.metrics import dice, on_grid_of
 
 FEW = ("myocardium", "left_ventricle")
@@ -88,6 +89,9 @@ def test_a_calibrated_spread_widens_what_is_drawn_of_its_structure(completer: He
         confidence.append(drawn.confidence)
     assert deviations[1][0] > 1.5 * deviations[0][0]
     assert deviations[1][1] < 1.2 * deviations[0][1]
+    # Calibration would have found that spread for a chamber, and for thin veins.
+    for key in ("right_atrium", "pulmonary_veins"):
+        assert spread_of([confidence[0][key]], [confidence[1][key]]) == pytest.approx(2.0, abs=0.4)
 
 
 def test_coronary_arteries_slide_as_far_as_their_calibrated_spread_says(
