@@ -102,7 +102,7 @@ def test_coronary_arteries_slide_as_far_as_their_calibrated_spread_says(
     for spread in (0.5, 2.0):
         card = {**model.card, "calibration": {"spread": {"coronary_arteries": spread}}}
         drawn.append(
-            HeartCompleter(replace(model, card=card), "cpu").complete(sample, MANY, spacing=2.0, samples=8).samples
+            HeartCompleter(replace(model, card=card), "cpu").complete(sample, MANY, spacing=2.0, samples=5).samples
         )
     narrow, wide = drawn
     assert wide.confidence["coronary_arteries"] < narrow.confidence["coronary_arteries"] - 0.08
