@@ -62,6 +62,16 @@ def test_signed_distance_of_a_thin_tube() -> None:
     assert abs(field(queries) - tube(1.8, 20)(queries)).mean() < 0.35
 
 
+def test_distances_of_a_larger_structure_are_larger_alike() -> None:
+    """Near and far, the same points of the surface are asked, whatever a millimetre is to the structure."""
+    ijk_to_ras = grid((1.5, 1.5, 1.5), (10, 0, 0), SIZE)
+    points = np.random.default_rng(0).uniform(-60, 60, (2000, 3))
+    region, larger = voxelised(ball(28), ijk_to_ras, SIZE), ijk_to_ras.copy()
+    larger[:3] *= 1.25
+    usual, scaled = (SignedDistance(region, (SIZE,) * 3, matrix) for matrix in (ijk_to_ras, larger))
+    assert scaled(1.25 * points) == pytest.approx(1.25 * usual(points), abs=1e-3)
+
+
 def test_a_vessel_one_voxel_wide_keeps_a_surface() -> None:
     mask = np.zeros((20, 20, 20), dtype=bool)
     mask[4:16, 10, 10] = True
