@@ -17,7 +17,7 @@ lint: .venv/ready
 # From nothing to weights: minutes as it stands; PRESET=cpu REAL=folder is what made the weights that ship.
 PRESET ?= tiny
 reproduce: .venv/ready
-	$(RUN) -m Training all --preset $(PRESET) --phases 2 4 --out runs/$(PRESET) $(if $(REAL),--real "$(REAL)")
+	$(RUN) -m Training all --preset $(PRESET) --phases 1 2 4 --out runs/$(PRESET) $(if $(REAL),--real "$(REAL)")
 
 # The pictures that README and tutorial show.
 screenshots: .venv/ready

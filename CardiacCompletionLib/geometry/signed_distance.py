@@ -10,17 +10,16 @@ from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.geometry.surface import Surface, extract_surface
 
 _FEW = 1500
-# Between few points that share the surface evenly; about 15 mm beside a chamber.
-_FAR = 5.0
+# Of the root mean square distance of the surface from its middle; about 15 mm beside a chamber.
+_FAR = 0.4
 
 
 class SignedDistance:
     """The signed distance field of one structure, built once, asked many times.
 
     Near the surface the distance is that to the tangent planes of the nearest surface points, which is exact to second
-    order in the point spacing; farther away it is that to the nearest point; beyond ``_FAR`` spaces between few, well
-    spread points that to the nearest of these, which adds a third of a millimetre on average beside a chamber and saves
-    most of the time.
+    order in the point spacing; farther away it is that to the nearest point; far away that to the nearest of few, well
+    spread points, which adds a third of a millimetre on average beside a chamber and saves most of the time.
     """
 
     def __init__(
@@ -34,7 +33,7 @@ class SignedDistance:
         self._tree = cKDTree(self.surface.points, leafsize=32, balanced_tree=False)
         few = self.surface.resampled(_FEW) if len(self.surface.points) > 2 * _FEW else self.surface
         self._sparse_tree = cKDTree(few.points, leafsize=32, balanced_tree=False)
-        self._far = _FAR * float(np.sqrt(self.surface.areas.sum() / _FEW))
+        self._far = _FAR * float(np.sqrt(few.points.var(axis=0).sum())) if len(few.points) else 0.0
         self._reach = float(np.linalg.norm(np.asarray(ijk_to_ras)[:3, :3], axis=0).max())
         mask, start = region.padded(1, shape)
         self._occupancy = mask.astype(np.float32)

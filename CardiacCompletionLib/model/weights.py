@@ -23,6 +23,9 @@ from CardiacCompletionLib.resources import resource_path
 
 CARD_VERSION = 2
 BUNDLED = "cardiac10"
+# Spreads of a structure, a tenth of a millimetre: mean and principal shapes are rounded to it, for then a repository's
+# history holds half as much of them.
+_GRAIN = 1 / 256
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,18 @@ def load_model(path: str | Path | None = None, device: str = "cpu") -> TrainedMo
 
 
 def save_model(network: HeartAutoEncoder, reference: Reference, facts: Mapping[str, Any], path: str | Path) -> None:
-    """Write float16 weights (statistics float32) and their card, which takes ``facts`` (recipe, limits) as they are."""
+    """Write float16 weights (statistics float32) and their card, which takes ``facts`` (recipe, limits) as they are.
+
+    Shapes are rounded to a tenth of a millimetre.
+    """
     from safetensors.torch import save
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    halved = {name for name, _ in network.named_parameters()} | {"prior.field", "prior.shapes"}
+    shapes = ("prior.field", "prior.shapes")
+    halved = {name for name, _ in network.named_parameters()} | set(shapes)
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    state |= {name: torch.round(state[name] / _GRAIN) * _GRAIN for name in shapes}
     content = save({name: value.half() if name in halved else value for name, value in state.items()})
     card = {
         "card_version": CARD_VERSION,

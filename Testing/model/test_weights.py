@@ -38,6 +38,17 @@ def test_a_saved_model_comes_back(saved: tuple[HeartAutoEncoder, Path]) -> None:
         assert torch.equal(loaded.network.state_dict()[exact], network.state_dict()[exact])
 
 
+def test_shapes_are_rounded_and_saved_again_the_same(saved: tuple[HeartAutoEncoder, Path]) -> None:
+    network, path = saved
+    network.prior.shapes.uniform_(-1.0, 1.0)
+    save_model(network, REFERENCE, {}, path)
+    loaded, content = load_model(path).network, path.read_bytes()
+    assert (loaded.prior.shapes - network.prior.shapes).abs().max() <= 1 / 512
+    assert torch.equal(loaded.prior.shapes * 256, (loaded.prior.shapes * 256).round())
+    save_model(loaded, REFERENCE, {}, path)
+    assert path.read_bytes() == content
+
+
 def test_changed_weights_are_refused(saved: tuple[HeartAutoEncoder, Path]) -> None:
     path = saved[1]
     content = bytearray(path.read_bytes())
