@@ -39,18 +39,19 @@ class CompletionModule(lightning.LightningModule):
         self._unit = unit
 
     def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
-        loss, inferred = self._losses(batch)
+        loss, error = self._losses(batch)
         if not torch.isfinite(loss):
             raise CompletionError(
                 f"The loss is not a number at step {self.global_step}, hearts {batch['heart'].tolist()}: look at "
                 "these cases; the last good checkpoint is kept."
             )
         self.log("loss_mm", loss, prog_bar=True)
-        self.log("inferred_mm", inferred, prog_bar=True)
+        sought = (batch["known"] & batch["sought"])[..., None].expand_as(error)
+        self.log("inferred_mm", (error * sought).sum() / sought.sum().clamp(min=1), prog_bar=True)
         return loss
 
     def _losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Mean weighted error in mm over all known structures, and over the ones to be inferred."""
+        """What a batch costs, in mm, and the error of every distance [B, C, Q], in mm."""
         asked = (batch["points"], batch["given"], batch["queries"], batch["numbers"], batch["surroundings"])
         said = self._forward(*asked)
         said, true = said * self._unit, batch["distances"] * self._unit
@@ -59,9 +60,8 @@ class CompletionModule(lightning.LightningModule):
         weight = batch["known"][..., None].expand_as(error).float()
         sought = weight * batch["sought"][..., None]
         weight = sought + self._settings.given_share * weight * ~batch["sought"][..., None]
-        inferred = (error * sought).sum().detach() / sought.sum().clamp(min=1e-6)
         loss = (error * weight).sum() / weight.sum()
-        return loss + self._settings.overlap * self._overlap_loss(said, true, batch), inferred
+        return loss + self._settings.overlap * self._overlap_loss(said, true, batch), error.detach()
 
     def _overlap_loss(self, said: Tensor, true: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """One minus the soft Dice of the vessels sought (Milletari 2016, arXiv 1606.04797), as a mean over all sought.

@@ -20,16 +20,27 @@ _LEAST_GAIN = 1e-3  # mm; less is rounding
 
 
 class WatchedModule(CompletionModule):
-    """Says its loss on held-out examples, with averaged weights."""
+    """Says its loss on held-out examples, with averaged weights, and by structure how far hidden ones are off."""
+
+    def on_validation_epoch_start(self) -> None:
+        self._off = torch.zeros(len(self._settings.structures), 2, device=self.device)
 
     def validation_step(self, batch: dict[str, Tensor], _index: int) -> None:
-        loss, _ = self._losses(batch)
+        loss, error = self._losses(batch)
         if not torch.isfinite(loss):
             raise CompletionError(
                 f"The loss on held-out hearts is not a number, among {batch['heart'].tolist()}: look at these cases; "
                 "the last good checkpoint is kept."
             )
         self.log(LOSS, loss, prog_bar=True, batch_size=len(batch["heart"]), sync_dist=True)
+        sought = (batch["known"] & batch["sought"]).float()
+        self._off += torch.stack([(error.mean(dim=-1) * sought).sum(dim=0), sought.sum(dim=0)], dim=-1)
+
+    def on_validation_epoch_end(self) -> None:
+        everywhere = self.all_gather(self._off).reshape(-1, *self._off.shape).sum(dim=0)
+        for key, (total, count) in zip(self._settings.structures, everywhere, strict=True):
+            if count:
+                self.log(f"hidden_mm/{key}", total / count, sync_dist=True)
 
 
 def held_out_hearts(

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
@@ -78,6 +79,15 @@ def test_the_exported_weights_load_and_name_their_recipe(unbroken: Path, tmp_pat
     assert model.card["recipe"]["origins"] == {"virtual": {"sources": [], "limits": []}}
     assert model.card["recipe"]["steps_done"] == 60
     assert model.network.prior.field.abs().max() > 0.1
+
+
+def test_every_look_says_of_each_structure_how_far_it_is_off_where_hidden(unbroken: Path) -> None:
+    log = EventAccumulator(str(unbroken / "log")).Reload()
+    for key in ("left_atrium", "aorta", "pulmonary_veins"):
+        errors = [look.value for look in log.Scalars(f"hidden_mm/{key}")]
+        assert len(errors) == 6
+        assert all(0.1 < error < 20.0 for error in errors)
+        assert len(set(errors)) > 1
 
 
 def test_a_run_that_gets_no_better_ends_and_is_done(
