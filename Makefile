@@ -14,7 +14,7 @@ lint: .venv/ready
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
-# From nothing to weights: minutes as it stands; PRESET=cpu REAL=folder is what made the weights that ship.
+# From nothing to weights: minutes as it stands; PRESET=cpu REAL=folder makes such weights as ship.
 PRESET ?= tiny
 reproduce: .venv/ready
 	$(RUN) -m Training all --preset $(PRESET) --phases 1 2 4 --out runs/$(PRESET) $(if $(REAL),--real "$(REAL)")

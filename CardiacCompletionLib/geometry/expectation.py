@@ -179,16 +179,14 @@ class Expectation:
 
         usual = self.mean[at]
         here = frame(usual)
-        origin, scale = here[:3], here[3]
+        scale = here[3]
         slope = np.zeros((4, self.mean.size))
         for i, structure in enumerate(at):
             for number in range(PLACE_NUMBERS):
                 moved = usual.copy()
                 moved[i, number] += _SHIFT
                 slope[:, structure * count + number] = (frame(moved) - here) / _SHIFT
-        mean = self.mean.copy()
-        mean[:, :3] = (mean[:, :3] - origin) / scale
-        mean[:, 3:PLACE_NUMBERS] -= np.log(scale) * _UNIT
+        mean = moved_numbers(self.mean, HeartFrame(np.zeros(3), 1.0), HeartFrame(here[:3], scale))
         change = np.ones(count)
         change[:3] /= scale
         effect = np.zeros((*self.mean.shape, 4))
