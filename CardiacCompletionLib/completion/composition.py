@@ -14,6 +14,7 @@ from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.continuation import continued_values, joined_part
 from CardiacCompletionLib.completion.field import SampledField
 from CardiacCompletionLib.completion.joining import SIGHT, bridge, close_gap, keep_inside, line
+from CardiacCompletionLib.completion.vessel_tree import draw_tree
 from CardiacCompletionLib.completion.workspace import Workspace
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.cut import CutFace
@@ -85,11 +86,27 @@ def compose(
             values = continued_values(values, fields[key], grown.regions[key], cuts[key], grown.ijk_to_ras, low)
         work.paint(key, low - work.first, values, vocabulary[key].on_top)
     work.forget_depths()
+    _draw_vessels(work, fields, vocabulary, grown, check)
     _see_to_anatomy(work, vocabulary, grown, cuts, check)
     found = {key: region for key in fields if (region := work.region_of(key)) is not None}
     inferred = {key: region for key, region in found.items() if key not in cuts}
     heart = Heart({**grown.regions, **inferred}, grown.shape, grown.ijk_to_ras)
     return Composition(heart, {key: region for key, region in found.items() if key in cuts})
+
+
+def _draw_vessels(
+    work: Workspace,
+    fields: Mapping[str, SampledField],
+    vocabulary: Vocabulary,
+    heart: Heart,
+    check: Callable[[], None],
+) -> None:
+    for key in (key for key in fields if vocabulary[key].on_top and work.is_inferred(key)):
+        check()
+        box = work.box_of(key, SIGHT)
+        low, high = (work.first + [getattr(s, end) for s in box] for end in ("start", "stop"))
+        heights = on_grid(fields[key], heart.ijk_to_ras, low, high)
+        draw_tree(work, key, vocabulary[key].springs_from, heights, box)
 
 
 def _see_to_anatomy(
