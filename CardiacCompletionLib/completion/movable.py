@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
+from scipy.ndimage import distance_transform_edt
 from torch.nn import functional
 
 from CardiacCompletionLib.anatomy.heart import Heart
@@ -57,7 +58,9 @@ class MovableHeart:
         self.likeliest: dict[str, Region] = {key: whole[key] for key in fields if key in whole}
         self.on_top = tuple(key for key in self.likeliest if vocabulary[key].on_top)
         covered = [self.likeliest[key] for key in self.on_top]
-        self._depths = {key: self._depth(fields[key], region, covered) for key, region in self.likeliest.items()}
+        self._depths = {
+            key: self._depth(fields[key], region, covered, key in self.on_top) for key, region in self.likeliest.items()
+        }
         self._anybody = torch.full(lattice.shape, _DEEP)
         self._free = torch.ones(lattice.shape, dtype=torch.bool)
         for region in self._kept.regions.values():
@@ -139,18 +142,23 @@ class MovableHeart:
         """Of a hidden structure, unmoved."""
         return extract_surface(self.likeliest[key], self._lattice.shape, self._kept.ijk_to_ras)
 
-    def _depth(self, field: SampledField, region: Region, covered: Sequence[Region]) -> tuple[np.ndarray, torch.Tensor]:
+    def _depth(
+        self, field: SampledField, region: Region, covered: Sequence[Region], drawn: bool
+    ) -> tuple[np.ndarray, torch.Tensor]:
         """First node, and signed distance float32 [k, j, i] in steps: the field's, its sign as was composed.
 
-        Under what lies on top it is the field's throughout: where that moves away, this comes to light.
+        Under what lies on top it is the field's throughout: where that moves away, this comes to light. What lies on
+        top was drawn anew where it was composed, so that of it the voxels alone count.
         """
         low = np.maximum(np.array(region.start) - _MARGIN, 0)
         high = np.minimum(np.add(region.start, region.mask.shape) + _MARGIN, self._lattice.shape)
-        values = on_grid(field, self._kept.ijk_to_ras, low, high) / np.linalg.norm(self._lattice.steps[:, 0])
         inside = region.cropped(low, high)
+        if drawn:
+            away = distance_transform_edt(~inside) - distance_transform_edt(inside)
+            return low, torch.from_numpy(np.clip(away - 0.5 * np.sign(away), -_DEEP, _DEEP).astype(np.float32))
+        values = on_grid(field, self._kept.ijk_to_ras, low, high) / np.linalg.norm(self._lattice.steps[:, 0])
         depth = np.where(inside, np.clip(values, -_DEEP, -_SKIN), np.clip(values, _SKIN, _DEEP))
         for other in covered:
-            if other is not region:
-                under = other.cropped(low, high)
-                depth[under] = np.clip(values[under], -_DEEP, _DEEP)
+            under = other.cropped(low, high)
+            depth[under] = np.clip(values[under], -_DEEP, _DEEP)
         return low, torch.from_numpy(depth.astype(np.float32))
