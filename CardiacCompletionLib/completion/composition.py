@@ -14,7 +14,7 @@ from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.continuation import continued_values, joined_part
 from CardiacCompletionLib.completion.field import SampledField
 from CardiacCompletionLib.completion.joining import SIGHT, bridge, close_gap, keep_inside, line
-from CardiacCompletionLib.completion.vessel_tree import draw_tree
+from CardiacCompletionLib.completion.vessel_tree import draw_vessels, vessel_courses
 from CardiacCompletionLib.completion.workspace import Workspace
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.cut import CutFace
@@ -33,10 +33,12 @@ class Composition:
     Attributes:
         heart: trusted and inferred structures on the input's grid, grown where needed.
         continued: key -> voxels, on the same grid, by which a trusted structure goes on beyond its cut.
+        courses: key -> the ways along which a vessel that lies on others was drawn, each [M, 3] in voxels (k, j, i).
     """
 
     heart: Heart
     continued: Mapping[str, Region]
+    courses: Mapping[str, Sequence[np.ndarray]]
 
 
 def compose(
@@ -62,7 +64,7 @@ def compose(
     cuts = {key: faces for key, faces in (cuts or {}).items() if key in fields and faces}
     fields = {key: field for key, field in fields.items() if key not in trusted.regions or key in cuts}
     if not fields:
-        return Composition(trusted, {})
+        return Composition(trusted, {}, {})
     extents = {key: _extent(field, trusted.ijk_to_ras) for key, field in fields.items()}
     first = np.min([low for low, _ in extents.values()], axis=0)
     last = np.max([high for _, high in extents.values()], axis=0)
@@ -86,27 +88,33 @@ def compose(
             values = continued_values(values, fields[key], grown.regions[key], cuts[key], grown.ijk_to_ras, low)
         work.paint(key, low - work.first, values, vocabulary[key].on_top)
     work.forget_depths()
-    _draw_vessels(work, fields, vocabulary, grown, check)
+    courses = _drawn_vessels(work, fields, vocabulary, grown, check)
     _see_to_anatomy(work, vocabulary, grown, cuts, check)
     found = {key: region for key in fields if (region := work.region_of(key)) is not None}
     inferred = {key: region for key, region in found.items() if key not in cuts}
     heart = Heart({**grown.regions, **inferred}, grown.shape, grown.ijk_to_ras)
-    return Composition(heart, {key: region for key, region in found.items() if key in cuts})
+    return Composition(heart, {key: region for key, region in found.items() if key in cuts}, courses)
 
 
-def _draw_vessels(
+def _drawn_vessels(
     work: Workspace,
     fields: Mapping[str, SampledField],
     vocabulary: Vocabulary,
     heart: Heart,
     check: Callable[[], None],
-) -> None:
+) -> dict[str, list[np.ndarray]]:
+    """Courses of what lies on top, in voxels of the grid, once it is drawn along them."""
+    found = {}
     for key in (key for key in fields if vocabulary[key].on_top and work.is_inferred(key)):
         check()
         box = work.box_of(key, SIGHT)
         low, high = (work.first + [getattr(s, end) for s in box] for end in ("start", "stop"))
         heights = on_grid(fields[key], heart.ijk_to_ras, low, high)
-        draw_tree(work, key, vocabulary[key].springs_from, heights, box)
+        courses = vessel_courses(work, key, vocabulary[key].springs_from, heights, box)
+        if courses:
+            draw_vessels(work, key, courses)
+        found[key] = [course + work.first for course in courses]
+    return found
 
 
 def _see_to_anatomy(

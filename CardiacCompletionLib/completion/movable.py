@@ -17,6 +17,7 @@ from CardiacCompletionLib.completion.joining import bridge, close_gap
 from CardiacCompletionLib.completion.motion import interpolated
 from CardiacCompletionLib.completion.regridding import on_lattice
 from CardiacCompletionLib.completion.topology import touch
+from CardiacCompletionLib.completion.vessel_tree import draw_vessels, vessel_courses
 from CardiacCompletionLib.completion.workspace import Workspace
 from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.geometry.region import Region
@@ -24,8 +25,8 @@ from CardiacCompletionLib.geometry.surface import Surface, extract_surface
 
 # In steps of the lattice: how deep a node beside a wall lies at least, and from where on depths are the same.
 _SKIN, _DEEP = 0.25, 3.0
-# By which distances to thin vessels are read too large between nodes.
-_THIN = 0.1
+# Millimetres around a vessel within which it is led around walls, as if it were so much nearer.
+_AROUND, _NEARER = 12.0, 0.5
 # Nodes around a structure in which its depth is kept.
 _MARGIN = 2
 
@@ -54,59 +55,79 @@ class MovableHeart:
     ) -> None:
         self._lattice, self._vocabulary, self._check = lattice, vocabulary, check
         self._kept = on_lattice(kept, lattice)
-        whole = compose(self._kept, fields, vocabulary, check=check).heart.regions
+        composed = compose(self._kept, fields, vocabulary, check=check)
+        whole, self._courses = composed.heart.regions, composed.courses
         self.likeliest: dict[str, Region] = {key: whole[key] for key in fields if key in whole}
         self.on_top = tuple(key for key in self.likeliest if vocabulary[key].on_top)
         covered = [self.likeliest[key] for key in self.on_top]
         self._depths = {
-            key: self._depth(fields[key], region, covered, key in self.on_top) for key, region in self.likeliest.items()
+            key: self._depth(fields[key], region, covered)
+            for key, region in self.likeliest.items()
+            if key not in self.on_top
         }
+        self._hidden = tuple(self.likeliest)
         self._anybody = torch.full(lattice.shape, _DEEP)
         self._free = torch.ones(lattice.shape, dtype=torch.bool)
         for region in self._kept.regions.values():
             self._anybody[region.box][torch.from_numpy(region.mask)] = -_SKIN
             self._free[region.box][torch.from_numpy(region.mask)] = False
-        for low, depth in (self._depths[key] for key in self._depths if key not in self.on_top):
+        for low, depth in self._depths.values():
             box = tuple(slice(int(a), int(a) + n) for a, n in zip(low, depth.shape, strict=True))
             self._anybody[box] = torch.minimum(self._anybody[box], depth)
 
-    def moved(self, back: torch.Tensor, on_top: Mapping[str, torch.Tensor]) -> dict[str, Region]:
+    def moved(self, back: torch.Tensor, onward: Mapping[str, torch.Tensor]) -> dict[str, Region]:
         """The hidden structures after a motion; each node belongs to the one it then lies deepest in.
 
         Args:
             back: where every n-th node comes from: float32 [3, k, j, i], in nodes, (k, j, i) on the first axis.
-            on_top: the same for each structure that lies on others; what it then holds is no one else's.
+            onward: of each structure that lies on others, where every n-th node goes; it is drawn along its courses
+                where these have gone to.
         """
-        places = self._everywhere(back)
+        work = Workspace.around(self._kept, np.zeros(3, dtype=int), np.array(self._lattice.shape), self._hidden)
+        owners = self._owners(back).numpy()
+        for number, key in enumerate(self._depths, start=1):
+            found = Region.of_mask(owners == number)
+            if found is not None:
+                work.paint(key, np.array(found.start), np.where(found.mask, -1.0, 1.0), on_top=False)
+        for key, goes in onward.items():
+            self._check()
+            self._draw(work, key, goes)
+        for key in filter(work.holds, self._hidden):
+            pieces = self._vocabulary[key].pieces
+            work.filter(key, lambda mask, _, pieces=pieces: without_specks(mask, pieces))
+        return self._joined(work)
+
+    def _owners(self, back: torch.Tensor) -> torch.Tensor:
+        """To which structure, counted from 1 as their depths are, each node belongs after a motion: uint8 [k, j, i]."""
+        places = functional.interpolate(back[None], size=self._lattice.shape, mode="trilinear", align_corners=True)[0]
         # Half-way between two structures that touch, a node may lie outside both of them, and yet inside the heart.
         held = (interpolated(self._anybody[None], places)[0] < 0) & self._free
         self._check()
         places = places[:, held]
         deepest, owner = torch.ones(places.shape[1]), torch.zeros(places.shape[1], dtype=torch.uint8)
-        numbers = {key: number for number, key in enumerate(self._depths, start=1)}
-        for key in (key for key in self._depths if key not in on_top):
+        for number, key in enumerate(self._depths, start=1):
             near, found = self._depths_at(key, places)
             wins = found < deepest[near]
-            deepest[near[wins]], owner[near[wins]] = found[wins], numbers[key]
+            deepest[near[wins]], owner[near[wins]] = found[wins], number
         owners = torch.zeros(self._lattice.shape, dtype=torch.uint8)
         owners[held] = owner
-        for key, own_back in on_top.items():
-            self._check()
-            near, found = self._depths_at(key, self._everywhere(own_back).flatten(1))
-            inside = near[found < _THIN]
-            owners.view(-1)[inside[self._free.view(-1)[inside]]] = numbers[key]
         self._check()
-        regions = {}
-        for key, number in numbers.items():
-            found = Region.of_mask((owners == number).numpy())
-            if found is not None:
-                whole = Region.of_mask(without_specks(found.mask, self._vocabulary[key].pieces))
-                regions[key] = whole.shifted(found.start)
-        return self._joined(regions)
+        return owners
 
-    def _everywhere(self, back: torch.Tensor) -> torch.Tensor:
-        """Where every node comes from: float32 [3, k, j, i]."""
-        return functional.interpolate(back[None], size=self._lattice.shape, mode="trilinear", align_corners=True)[0]
+    def _draw(self, work: Workspace, key: str, goes: torch.Tensor) -> None:
+        """Lay a vessel along its courses where these have gone to; what leads through a trusted wall is led around."""
+        draw_vessels(work, key, [self._gone(course, goes) for course in self._courses[key]])
+        if work.holds(key):
+            box = work.box_of(key, _AROUND)
+            away = distance_transform_edt(~work.own(key, box), sampling=_NEARER * work.spacing)
+            courses = vessel_courses(work, key, self._vocabulary[key].springs_from, away, box)
+            if courses:
+                draw_vessels(work, key, courses)
+
+    def _gone(self, course: np.ndarray, goes: torch.Tensor) -> np.ndarray:
+        """Where a course [M, 3] goes, in nodes."""
+        share = (np.array(goes.shape[1:]) - 1) / (np.array(self._lattice.shape) - 1)
+        return interpolated(goes, torch.from_numpy((course * share).T.astype(np.float32))).numpy().T.astype(float)
 
     def _depths_at(self, key: str, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Which of the places [3, N] a structure is near, and its signed distance there, in steps."""
@@ -116,49 +137,39 @@ class MovableHeart:
         near = ((own >= 0) & (own <= last)).all(dim=0).nonzero()[:, 0]
         return near, interpolated(depth[None], own[:, near])[0]
 
-    def _joined(self, regions: dict[str, Region]) -> dict[str, Region]:
-        """Nodes are coarse and vessels thin: where two structures have come apart by little, they are led together."""
-        everything = {**self._kept.regions, **regions}
-        apart = [
-            (structure, other)
-            for structure in self._vocabulary
-            for other in structure.touches
-            if {structure.key, other} <= everything.keys()
-            and {structure.key, other} & regions.keys()
-            and not touch(everything[structure.key], everything[other])
-        ]
-        if not apart:
-            return regions
-        work = Workspace.around(self._kept, np.zeros(3, dtype=int), np.array(self._lattice.shape), tuple(regions))
-        for key, region in regions.items():
-            work.paint(key, np.array(region.start), np.where(region.mask, -1.0, 1.0), on_top=False)
-        for structure, other in apart:
-            if structure.springs_from == other:
-                bridge(work, structure.key, other)
-            close_gap(work, structure.key, other)
-        return {key: work.region_of(key) for key in regions}
+    def _joined(self, work: Workspace) -> dict[str, Region]:
+        """Nodes are coarse: where two structures have come apart by little, they are led together."""
+        moved = _regions_of(work)
+        everything = {**self._kept.regions, **moved}
+        for structure in self._vocabulary:
+            for other in structure.touches:
+                pair = {structure.key, other}
+                if pair <= everything.keys() and pair & moved.keys() and not touch(*(everything[key] for key in pair)):
+                    if structure.springs_from == other:
+                        bridge(work, structure.key, other)
+                    close_gap(work, structure.key, other)
+        return _regions_of(work)
 
     def surface(self, key: str) -> Surface:
         """Of a hidden structure, unmoved."""
         return extract_surface(self.likeliest[key], self._lattice.shape, self._kept.ijk_to_ras)
 
-    def _depth(
-        self, field: SampledField, region: Region, covered: Sequence[Region], drawn: bool
-    ) -> tuple[np.ndarray, torch.Tensor]:
+    def _depth(self, field: SampledField, region: Region, covered: Sequence[Region]) -> tuple[np.ndarray, torch.Tensor]:
         """First node, and signed distance float32 [k, j, i] in steps: the field's, its sign as was composed.
 
-        Under what lies on top it is the field's throughout: where that moves away, this comes to light. What lies on
-        top was drawn anew where it was composed, so that of it the voxels alone count.
+        Under what lies on top it is the field's throughout: where that moves away, this comes to light.
         """
         low = np.maximum(np.array(region.start) - _MARGIN, 0)
         high = np.minimum(np.add(region.start, region.mask.shape) + _MARGIN, self._lattice.shape)
-        inside = region.cropped(low, high)
-        if drawn:
-            away = distance_transform_edt(~inside) - distance_transform_edt(inside)
-            return low, torch.from_numpy(np.clip(away - 0.5 * np.sign(away), -_DEEP, _DEEP).astype(np.float32))
         values = on_grid(field, self._kept.ijk_to_ras, low, high) / np.linalg.norm(self._lattice.steps[:, 0])
+        inside = region.cropped(low, high)
         depth = np.where(inside, np.clip(values, -_DEEP, -_SKIN), np.clip(values, _SKIN, _DEEP))
         for other in covered:
             under = other.cropped(low, high)
             depth[under] = np.clip(values[under], -_DEEP, _DEEP)
         return low, torch.from_numpy(depth.astype(np.float32))
+
+
+def _regions_of(work: Workspace) -> dict[str, Region]:
+    found = {key: work.region_of(key) for key in filter(work.holds, work.inferred)}
+    return {key: region for key, region in found.items() if region is not None}

@@ -99,18 +99,21 @@ class HeartSampler:
             self._clock.tell(_BEGIN + (_END - _BEGIN) * number / count, f"Plausible heart {number + 1} of {count}")
             led = np.concatenate([self._drawn.draw(generator), np.zeros((self._still, 3))])
             velocity = self._motion.velocity(led, generator)
-            on_top = {
-                key: self._back(velocity + spread * sliding.velocity(generator))
+            onward = {
+                key: self._back(-velocity - spread * sliding.velocity(generator))
                 for key, (spread, sliding) in self._sliding.items()
             }
-            drawn = self._heart.moved(self._back(velocity), on_top)
+            drawn = self._heart.moved(self._back(velocity), onward)
             hearts.append(drawn)
             for key, region in drawn.items():
                 overlap[key] += _dice(region, likeliest[key]) / count
         return Samples(self._lattice, tuple(hearts), overlap, self._reach)
 
     def _back(self, velocity: np.ndarray) -> torch.Tensor:
-        """Where a moved heart's every n-th node comes from, in nodes of the lattice of samples."""
+        """Where a moved heart's every n-th node comes from, in nodes of the lattice of samples.
+
+        With the opposite velocity, where it goes.
+        """
         return flown_back(velocity, self._coarse) * self._stride
 
 

@@ -10,6 +10,8 @@ and a vessel is laid along each.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components, dijkstra, minimum_spanning_tree
@@ -27,17 +29,24 @@ _RISE, _FALL = 0.5, 0.5
 _LONGEST = 80.0
 # Millimetres: what lies so near a branch belongs to it, a way that comes so near to one joins it, and no side branch is
 # shorter.
-_WIDE, _BESIDE, _SHORT = 5.0, 3.0, 8.0
+_WIDE, _BESIDE, _SHORT = 5.0, 3.0, 10.0
+# A vessel tree and its valley take some ten thousand nodes.
+_MOST_NODES = 200_000
 # Millimetres: as wide as coronary arteries begin (Dodge 1992, Circulation 86:232).
 _RADIUS = 1.85
+# Voxels looked at together.
+_AT_ONCE = 1_000_000
 
 
-def draw_tree(work: Workspace, key: str, origin: str | None, heights: np.ndarray, box: Box) -> None:
-    """Draw an inferred structure anew as a tree of vessels, over no trusted voxel.
+def vessel_courses(work: Workspace, key: str, origin: str | None, heights: np.ndarray, box: Box) -> list[np.ndarray]:
+    """Along which ways an inferred structure runs: each [M, 3], in voxels (k, j, i) of the workspace, from a tip on.
 
     Args:
         origin: key of what it springs from.
         heights: its field, mm, at the voxels of a box; infinite where nothing is known.
+
+    Returns:
+        None of them where it has no place, or is larger than a vessel tree can be.
     """
     strides = np.maximum(np.round(_STEP / work.spacing).astype(int), 1)
     own = work.own(key, box)
@@ -46,19 +55,42 @@ def draw_tree(work: Workspace, key: str, origin: str | None, heights: np.ndarray
     if origin is not None and work.holds(origin):
         source = (pieces == 0) & _blocks(work.mask(origin, box), strides, False).any(axis=-1)
         pieces[source] = pieces.max() + 1
-    low = _blocks(heights, strides, np.inf).min(axis=-1)
+    low = _blocks(np.where(work.free(box), heights, np.inf), strides, np.inf).min(axis=-1)
     steps = strides * work.spacing
     price = np.where(low < 0.0, np.exp(np.minimum(low, 0.0) / _FALL), 1.0 + _RISE * np.clip(low, 0.0, _VALLEY))
-    graph, kji = _ways(price, (low < _VALLEY) | (pieces > 0), steps)
+    open_ = (low < _VALLEY) | (pieces > 0)
+    if open_.sum() > _MOST_NODES:
+        return []
+    graph, kji = _ways(price, open_, steps)
     piece, rooted = pieces[tuple(kji.T)], source[tuple(kji.T)]
     kept = piece > 0
     for way in _cheapest(graph, piece):
         kept[way] = True
     held = np.flatnonzero(kept)
     branches = _branches(graph[held][:, held], kji[held] * steps, rooted[held])
-    work.give(None, box, own)
-    for branch in branches:
-        _lay(work, key, box, branch + (steps - work.spacing) / 2)
+    first = [s.start for s in box]
+    return [_smooth(branch + (steps - work.spacing) / 2) / work.spacing + first for branch in branches]
+
+
+def draw_vessels(work: Workspace, key: str, courses: Sequence[np.ndarray]) -> None:
+    """Make an inferred structure what lies along courses [M, 3], in voxels of the workspace, over no trusted voxel."""
+    if work.holds(key):
+        box = work.box_of(key)
+        work.give(None, box, work.own(key, box))
+    radius = max(_RADIUS, 0.5 * float(np.linalg.norm(work.spacing)))
+    reach = np.ceil(radius / work.spacing).astype(int)
+    around = np.indices(2 * reach + 1).reshape(3, -1).T - reach
+    for course in courses:
+        line = _dense(course * work.spacing, radius / 4.0) / work.spacing
+        for some in np.array_split(line, len(line) * len(around) // _AT_ONCE + 1):
+            near = np.round(some).astype(int)[:, None] + around
+            inside = np.linalg.norm((near - some[:, None]) * work.spacing, axis=-1) <= radius
+            near = near[inside & ((near >= 0) & (near < work.holder.shape)).all(axis=-1)]
+            if len(near):
+                low, high = near.min(axis=0), near.max(axis=0) + 1
+                laid = np.zeros(high - low, dtype=bool)
+                laid[tuple((near - low).T)] = True
+                work.give(key, tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True)), laid)
 
 
 def _blocks(voxels: np.ndarray, strides: np.ndarray, filler: float) -> np.ndarray:
@@ -113,14 +145,12 @@ def _branches(graph: sparse.csr_matrix, places: np.ndarray, rooted: np.ndarray) 
 
     Args:
         places: of the nodes, [N, 3].
-        rooted: nodes [N] from which all begins; what hangs on none of them begins at one of its tips.
+        rooted: nodes [N] from which all begins; what hangs on none of them begins at its end.
     """
     count, part = connected_components(graph, directed=False)
     roots = np.flatnonzero(rooted).tolist()
-    for number in set(range(count)) - set(part[roots].tolist()):
-        some = np.flatnonzero(part == number)
-        away = dijkstra(graph, directed=False, indices=some[0])
-        roots.append(int(some[np.argmax(away[some])]))
+    first = np.unique(part, return_index=True)[1]
+    roots += [int(first[number]) for number in set(range(count)) - set(part[roots].tolist())]
     before = dijkstra(graph, directed=False, indices=roots, return_predecessors=True, min_only=True)[1]
     edges = graph.tocoo()
     lengths = np.linalg.norm(places[edges.row] - places[edges.col], axis=1)
@@ -157,18 +187,12 @@ def _back(node: int, before: np.ndarray) -> list[int]:
     return way
 
 
-def _lay(work: Workspace, key: str, box: Box, places: np.ndarray) -> None:
-    """Give the voxels around a way [N, 3], in mm from the box's first voxel, to the structure."""
-    smooth = ndimage.gaussian_filter1d(places, 1.0, axis=0, mode="nearest")
-    finer = np.linspace(0, len(smooth) - 1, 4 * (len(smooth) - 1) + 1)
-    line = np.stack([np.interp(finer, np.arange(len(smooth)), axis) for axis in smooth.T], axis=1)
-    radius = max(_RADIUS, 0.5 * float(np.linalg.norm(work.spacing)))
-    reach = np.ceil(radius / work.spacing).astype(int)
-    around = np.indices(2 * reach + 1).reshape(3, -1).T - reach
-    near = (np.round(line / work.spacing).astype(int)[:, None] + around).reshape(-1, 3)
-    far = np.repeat(line, len(around), axis=0)
-    shape = tuple(s.stop - s.start for s in box)
-    kept = (np.linalg.norm(near * work.spacing - far, axis=1) <= radius) & ((near >= 0) & (near < shape)).all(axis=1)
-    laid = np.zeros(shape, dtype=bool)
-    laid[tuple(near[kept].T)] = True
-    work.give(key, box, laid)
+def _smooth(places: np.ndarray) -> np.ndarray:
+    return ndimage.gaussian_filter1d(places, 1.0, axis=0, mode="nearest")
+
+
+def _dense(course: np.ndarray, apart: float) -> np.ndarray:
+    """Points [N, 3] along a course [M, 3], no farther apart than so much."""
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(course, axis=0), axis=1))])
+    finer = np.linspace(0.0, along[-1], int(np.ceil(along[-1] / apart)) + 1)
+    return np.stack([np.interp(finer, along, axis) for axis in course.T], axis=1)

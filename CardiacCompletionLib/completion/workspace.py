@@ -99,7 +99,8 @@ class Workspace:
         part = self.holder[box]
         part[where & (part < _TRUSTED)] = self._codes[key][0] if key is not None else 0
         if key is not None:
-            self._boxes[key] = _around_both(self._boxes[key], box)
+            own = self._boxes.get(key)
+            self._boxes[key] = box if own is None else _around_both(own, box)
 
     def filter(self, key: str, keep: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
         """Keep of an inferred structure what a function of its mask and first voxel (on the grid) keeps."""
