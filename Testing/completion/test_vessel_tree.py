@@ -12,7 +12,8 @@ from scipy.spatial import cKDTree
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.completion.composition import compose
-from CardiacCompletionLib.completion.field import coarse_lattice, sample_field
+from CardiacCompletionLib.completion.field import SampledField, coarse_lattice, sample_field
+from CardiacCompletionLib.geometry.lattice import Lattice
 from Testing.geometry.phantoms import ball, voxelised
 
 VOCABULARY = load_vocabulary()
@@ -99,3 +100,14 @@ def test_trusted_voxels_on_the_way_stay_trusted() -> None:
         moved = region.shifted(tuple(offset))
         assert whole.regions[key].start == moved.start
         assert np.array_equal(whole.regions[key].mask, moved.mask)
+
+
+def test_what_fills_the_chest_is_no_vessel_and_stays_as_its_field_says() -> None:
+    size, spacing = 80, 2.0
+    grid = np.diag([spacing] * 3 + [1.0])
+    grid[:3, 3] = -spacing * (size - 1) / 2
+    lattice = Lattice(grid[:3, 3], spacing * np.eye(3)[:, ::-1], (size,) * 3)
+    field = SampledField(ball(76)(lattice.all_points()).reshape(lattice.shape).astype(np.float32), lattice)
+    trusted = Heart({"aorta": voxelised(ball(4), grid, size)}, (size,) * 3, grid)
+    region = compose(trusted, {KEY: field}, VOCABULARY).heart.regions[KEY]
+    assert region.mask.sum() * spacing**3 == pytest.approx(4 / 3 * np.pi * 76**3, rel=0.01)
