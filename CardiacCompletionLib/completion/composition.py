@@ -90,7 +90,7 @@ def compose(
     work.forget_depths()
     courses = _drawn_vessels(work, fields, vocabulary, grown, check)
     _see_to_anatomy(work, vocabulary, grown, cuts, check)
-    found = {key: region for key in fields if (region := work.region_of(key)) is not None}
+    found = work.regions()
     inferred = {key: region for key, region in found.items() if key not in cuts}
     heart = Heart({**grown.regions, **inferred}, grown.shape, grown.ijk_to_ras)
     return Composition(heart, {key: region for key, region in found.items() if key in cuts}, courses)
@@ -111,8 +111,7 @@ def _drawn_vessels(
         low, high = (work.first + [getattr(s, end) for s in box] for end in ("start", "stop"))
         heights = on_grid(fields[key], heart.ijk_to_ras, low, high)
         courses = vessel_courses(work, key, vocabulary[key].springs_from, heights, box)
-        if courses:
-            draw_vessels(work, key, courses)
+        draw_vessels(work, key, courses)
         found[key] = [course + work.first for course in courses]
     return found
 

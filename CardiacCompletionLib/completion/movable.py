@@ -65,7 +65,6 @@ class MovableHeart:
             for key, region in self.likeliest.items()
             if key not in self.on_top
         }
-        self._hidden = tuple(self.likeliest)
         self._anybody = torch.full(lattice.shape, _DEEP)
         self._free = torch.ones(lattice.shape, dtype=torch.bool)
         for region in self._kept.regions.values():
@@ -83,7 +82,8 @@ class MovableHeart:
             onward: of each structure that lies on others, where every n-th node goes; it is drawn along its courses
                 where these have gone to.
         """
-        work = Workspace.around(self._kept, np.zeros(3, dtype=int), np.array(self._lattice.shape), self._hidden)
+        hidden = tuple(self.likeliest)
+        work = Workspace.around(self._kept, np.zeros(3, dtype=int), np.array(self._lattice.shape), hidden)
         owners = self._owners(back).numpy()
         for number, key in enumerate(self._depths, start=1):
             found = Region.of_mask(owners == number)
@@ -92,7 +92,7 @@ class MovableHeart:
         for key, goes in onward.items():
             self._check()
             self._draw(work, key, goes)
-        for key in filter(work.holds, self._hidden):
+        for key in filter(work.holds, hidden):
             pieces = self._vocabulary[key].pieces
             work.filter(key, lambda mask, _, pieces=pieces: without_specks(mask, pieces))
         return self._joined(work)
@@ -120,9 +120,7 @@ class MovableHeart:
         if work.holds(key):
             box = work.box_of(key, _AROUND)
             away = distance_transform_edt(~work.own(key, box), sampling=_NEARER * work.spacing)
-            courses = vessel_courses(work, key, self._vocabulary[key].springs_from, away, box)
-            if courses:
-                draw_vessels(work, key, courses)
+            draw_vessels(work, key, vessel_courses(work, key, self._vocabulary[key].springs_from, away, box))
 
     def _gone(self, course: np.ndarray, goes: torch.Tensor) -> np.ndarray:
         """Where a course [M, 3] goes, in nodes."""
@@ -139,7 +137,7 @@ class MovableHeart:
 
     def _joined(self, work: Workspace) -> dict[str, Region]:
         """Nodes are coarse: where two structures have come apart by little, they are led together."""
-        moved = _regions_of(work)
+        moved = work.regions()
         everything = {**self._kept.regions, **moved}
         for structure in self._vocabulary:
             for other in structure.touches:
@@ -148,7 +146,7 @@ class MovableHeart:
                     if structure.springs_from == other:
                         bridge(work, structure.key, other)
                     close_gap(work, structure.key, other)
-        return _regions_of(work)
+        return work.regions()
 
     def surface(self, key: str) -> Surface:
         """Of a hidden structure, unmoved."""
@@ -168,8 +166,3 @@ class MovableHeart:
             under = other.cropped(low, high)
             depth[under] = np.clip(values[under], -_DEEP, _DEEP)
         return low, torch.from_numpy(depth.astype(np.float32))
-
-
-def _regions_of(work: Workspace) -> dict[str, Region]:
-    found = {key: work.region_of(key) for key in filter(work.holds, work.inferred)}
-    return {key: region for key, region in found.items() if region is not None}

@@ -73,8 +73,11 @@ def vessel_courses(work: Workspace, key: str, origin: str | None, heights: np.nd
 
 
 def draw_vessels(work: Workspace, key: str, courses: Sequence[np.ndarray]) -> None:
-    """Make an inferred structure what lies along courses [M, 3], in voxels of the workspace, over no trusted voxel."""
-    if work.holds(key):
+    """Make an inferred structure what lies along courses [M, 3], in voxels of the workspace, over no trusted voxel.
+
+    Without courses it stays as it is.
+    """
+    if courses and work.holds(key):
         box = work.box_of(key)
         work.give(None, box, work.own(key, box))
     radius = max(_RADIUS, 0.5 * float(np.linalg.norm(work.spacing)))

@@ -117,6 +117,11 @@ class Workspace:
             return None
         return region.shifted(tuple(int(f) + int(s.start) for f, s in zip(self.first, box, strict=True)))
 
+    def regions(self) -> dict[str, Region]:
+        """The inferred voxels of every structure that has some, on the heart's grid."""
+        found = {key: self.region_of(key) for key in filter(self.holds, self.inferred)}
+        return {key: region for key, region in found.items() if region is not None}
+
 
 def shared(a: Box, b: Box) -> Box | None:
     """What two boxes have in common."""
