@@ -167,6 +167,9 @@ def starting_point(
     else:
         reference = reference_of(hearts)
         fill_mean_heart(network.prior, hearts, reference)
+    if settings.task == "reconstruct":
+        # Nothing is told of what surrounds a query; the engine tells all it trusts, and nothing may come of it.
+        network.surroundings_embed.mute()
     folder.write_start(reference, network.prior.state_dict())
     return reference, network
 

@@ -35,7 +35,8 @@ def take_over(earlier: RunFolder, settings: Settings, hearts: PreparedHearts) ->
     known, reference, _ = earlier.trained()
     config = settings.model()
     gone = [key for key in known.config.structures if key not in config.structures]
-    if gone or replace(known.config, structures=config.structures) != config:
+    # How many points of a surface it reads makes no difference to its weights.
+    if gone or replace(known.config, structures=config.structures, points=config.points) != config:
         raise CompletionError(
             f"{earlier.path} has a model of another size or vocabulary: start from one of the same size whose "
             "structures are among these."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -118,6 +119,15 @@ def test_what_lies_around_a_query_matters_there_and_only_there(model: HeartAutoE
 def test_without_surroundings_every_trusted_surface_is_far(model: HeartAutoEncoder, batch: tuple) -> None:
     *asked, around = batch
     assert torch.allclose(model(*asked), model(*asked, torch.full_like(around, torch.inf)), atol=1e-6)
+
+
+def test_a_muted_model_says_what_it_said_where_nothing_is_told(model: HeartAutoEncoder, batch: tuple) -> None:
+    *asked, around = batch
+    before, muted = model(*asked), deepcopy(model)
+    muted.surroundings_embed.mute()
+    assert torch.allclose(muted(*asked), before, atol=1e-5)
+    assert torch.equal(muted(*asked), muted(*asked, around))
+    assert not torch.allclose(model(*asked, around), before, atol=1e-5)
 
 
 def test_where_structures_are_expected_matters_to_the_correction(model: HeartAutoEncoder, batch: tuple) -> None:

@@ -112,8 +112,28 @@ def test_a_run_of_fewer_structures_is_taken_over_by_key(unbroken: Path, cohorts:
     # The upper caval vein of B's heart lies above its right atrium, and so it is expected.
     vein, atrium = (places.places[key].centroid for key in ("superior_vena_cava", "right_atrium"))
     assert vein[2] > atrium[2] + 0.1
-    with pytest.raises(CompletionError, match="another size or vocabulary"):
-        take_over(earlier, grown(structures=KEYS[:9]), hearts)
+    for other in ({"structures": KEYS[:9]}, {"depth": 3}):
+        with pytest.raises(CompletionError, match="another size or vocabulary"):
+            take_over(earlier, grown(**other), hearts)
+
+
+def test_a_run_goes_on_with_more_points_a_surface(unbroken: Path, cohorts: tuple[Path, Path]) -> None:
+    settings = grown(points=2 * RunFolder(unbroken).trained()[0].config.points)
+    _, network = take_over(RunFolder(unbroken), settings, PreparedHearts(cohorts, "train", settings.structures))
+    assert network.config.points == settings.points
+
+
+def test_what_surrounds_a_query_says_nothing_to_a_run_that_was_never_told(
+    unbroken: Path, prepared: Path, tmp_path: Path, changed: Callable[..., str]
+) -> None:
+    """From a run of phase 2, which was: phase 1 starts where the latents alone speak, and training leaves it there."""
+    words = ["--preset", changed(steps=4), "--threads", "1", "--init", str(unbroken), "--data", str(prepared)]
+    assert main(["fit", "--phase", "1", *words, "--out", str(tmp_path / "run")]) == 0
+    told, untold = (RunFolder(run).trained()[0].surroundings_embed for run in (unbroken, tmp_path / "run"))
+    near, far = torch.full((10,), 0.01), torch.full((10,), torch.inf)
+    assert torch.equal(untold(near), untold(far))
+    assert not torch.allclose(told(near), told(far), atol=1e-3)
+    assert not torch.equal(untold(far), told(far))
 
 
 def test_without_the_mask_what_a_data_set_does_not_label_is_nowhere(cohorts: tuple[Path, Path], unbroken: Path) -> None:
