@@ -54,14 +54,17 @@ def vessel_courses(work: Workspace, key: str, origin: str | None, heights: np.nd
     source = np.zeros(pieces.shape, dtype=bool)
     if origin is not None and work.holds(origin):
         source = (pieces == 0) & _blocks(work.mask(origin, box), strides, False).any(axis=-1)
+        # Ways end at its surface; what lies deeper would only take time.
+        source &= ~ndimage.binary_erosion(source, np.ones((3, 3, 3)), border_value=1)
         pieces[source] = pieces.max() + 1
     low = _blocks(np.where(work.free(box), heights, np.inf), strides, np.inf).min(axis=-1)
     steps = strides * work.spacing
-    price = np.where(low < 0.0, np.exp(np.minimum(low, 0.0) / _FALL), 1.0 + _RISE * np.clip(low, 0.0, _VALLEY))
     open_ = (low < _VALLEY) | (pieces > 0)
     if open_.sum() > _MOST_NODES:
         return []
-    graph, kji = _ways(price, open_, steps)
+    height = low[open_]
+    prices = np.where(height < 0.0, np.exp(np.minimum(height, 0.0) / _FALL), 1.0 + _RISE * np.minimum(height, _VALLEY))
+    graph, kji = _ways(prices, open_, steps)
     piece, rooted = pieces[tuple(kji.T)], source[tuple(kji.T)]
     kept = piece > 0
     for way in _cheapest(graph, piece):
@@ -105,17 +108,17 @@ def _blocks(voxels: np.ndarray, strides: np.ndarray, filler: float) -> np.ndarra
     return parted.transpose(0, 2, 4, 1, 3, 5).reshape(*shape, -1)
 
 
-def _ways(price: np.ndarray, open_: np.ndarray, steps: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """What it costs from each open node to its neighbours, and where these nodes lie: indices [N, 3]."""
+def _ways(prices: np.ndarray, open_: np.ndarray, steps: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """What it costs from each open node [N] to its neighbours, and where these nodes lie: indices [N, 3]."""
     kji = np.argwhere(open_)
-    number = np.full(np.add(price.shape, 2), -1)
+    number = np.full(np.add(open_.shape, 2), -1)
     number[1:-1, 1:-1, 1:-1][open_] = np.arange(len(kji))
     # Half of the neighbours: the ways back cost the same.
     onward = np.array([offset for offset in np.ndindex(3, 3, 3) if offset > (1, 1, 1)]) - 1
     jumps = onward @ (np.array(number.strides) // number.itemsize)
     beside = number.ravel()[np.flatnonzero(number >= 0)[:, None] + jumps]
     begin, which = np.nonzero(beside >= 0)
-    end, prices = beside[begin, which], price[open_]
+    end = beside[begin, which]
     costs = (prices[begin] + prices[end]) / 2 * np.linalg.norm(onward * steps, axis=1)[which]
     return sparse.csr_matrix((costs, (begin, end)), shape=(len(kji), len(kji))), kji
 
