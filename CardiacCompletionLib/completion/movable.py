@@ -37,6 +37,7 @@ class MovableHeart:
     Attributes:
         likeliest: key -> nodes of the hidden structures, unmoved.
         on_top: keys of those that lie on others, which move by themselves.
+        kept: key -> nodes of the trusted structures.
 
     Args:
         kept: the trusted structures, which no motion touches.
@@ -55,6 +56,7 @@ class MovableHeart:
     ) -> None:
         self._lattice, self._vocabulary, self._check = lattice, vocabulary, check
         self._kept = on_lattice(kept, lattice)
+        self.kept = self._kept.regions
         composed = compose(self._kept, fields, vocabulary, check=check)
         whole, self._courses = composed.heart.regions, composed.courses
         self.likeliest: dict[str, Region] = {key: whole[key] for key in fields if key in whole}

@@ -13,6 +13,7 @@ from statistics import NormalDist
 import numpy as np
 
 from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.completion.likelihood import likelihood
 from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.geometry.region import Region
 
@@ -30,12 +31,14 @@ class Samples:
         reach: key -> between which two numbers the true volume lies nine times out of ten, its logarithm counted from
             the mean of the drawn ones in their standard deviations, as held-out hearts say (Training/calibrate.py); as
             of a normal distribution for structures that are not named.
+        kept: key -> the nodes that a trusted structure holds, which no heart touches.
     """
 
     lattice: Lattice
     hearts: tuple[Mapping[str, Region], ...]
     confidence: Mapping[str, float]
     reach: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    kept: Mapping[str, Region] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -64,14 +67,19 @@ class Samples:
 
     @cached_property
     def probability(self) -> dict[str, np.ndarray]:
-        """Key -> share of the hearts whose structure holds a node, float32 [k, j, i]."""
-        shares = {}
-        for key in self.confidence:
-            total = np.zeros(self.lattice.shape, dtype=np.float32)
-            for region in (heart[key] for heart in self.hearts if key in heart):
-                total[region.box] += region.mask
-            shares[key] = total / self.count
-        return shares
+        """Key -> how likely the structure holds a node, float32 [k, j, i]."""
+        free = np.ones(self.lattice.shape, dtype=bool)
+        for region in self.kept.values():
+            free[region.box] &= ~region.mask
+        spacing = np.linalg.norm(self.lattice.steps, axis=0)
+        return {key: likelihood(self.share(key), free, spacing) for key in self.confidence}
+
+    def share(self, key: str) -> np.ndarray:
+        """Of the hearts, how many have the structure at a node, 0 to 1: float32 [k, j, i]."""
+        total = np.zeros(self.lattice.shape, dtype=np.float32)
+        for region in (heart[key] for heart in self.hearts if key in heart):
+            total[region.box] += region.mask
+        return total / self.count
 
     def log_volume(self, key: str) -> tuple[float, float]:
         """Mean and standard deviation of the logarithm of the structure's volume in ml."""

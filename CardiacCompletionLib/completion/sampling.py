@@ -107,7 +107,7 @@ class HeartSampler:
             hearts.append(drawn)
             for key, region in drawn.items():
                 overlap[key] += _dice(region, likeliest[key]) / count
-        return Samples(self._lattice, tuple(hearts), overlap, self._reach)
+        return Samples(self._lattice, tuple(hearts), overlap, self._reach, self._heart.kept)
 
     def _back(self, velocity: np.ndarray) -> torch.Tensor:
         """Where a moved heart's every n-th node comes from, in nodes of the lattice of samples.

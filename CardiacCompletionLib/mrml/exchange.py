@@ -23,6 +23,7 @@ _REQUEST = "request"
 _RESULT = "result"
 _CONTINUED = "continued"
 _SAMPLES = "samples.json"
+_KEPT = "kept"
 _MESSAGES = "messages.jsonl"
 _LISTS = ("trusted", "inferred", "cut")
 
@@ -92,6 +93,7 @@ def read_messages(folder: Path, position: int) -> tuple[list[dict], int]:
 def _write_samples(folder: Path, samples: Samples) -> None:
     for number in range(samples.count):
         _write_heart(_sample(folder, number), samples.heart(number), {})
+    _write_heart(folder / _KEPT, Heart(samples.kept, samples.lattice.shape, samples.ijk_to_ras), {})
     lattice = samples.lattice
     content = {
         "count": samples.count,
@@ -109,7 +111,7 @@ def _read_samples(folder: Path) -> Samples:
     lattice = Lattice(np.array(content["origin"]), np.array(content["steps"]), tuple(content["shape"]))
     hearts = [_read_heart(_sample(folder, number))[0].regions for number in range(content["count"])]
     reach = {key: tuple(ends) for key, ends in content["reach"].items()}
-    return Samples(lattice, tuple(hearts), content["confidence"], reach)
+    return Samples(lattice, tuple(hearts), content["confidence"], reach, _read_heart(folder / _KEPT)[0].regions)
 
 
 def _sample(folder: Path, number: int) -> Path:

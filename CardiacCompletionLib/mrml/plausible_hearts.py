@@ -13,6 +13,7 @@ import slicer
 
 from CardiacCompletionLib.anatomy.terminology import structure_of
 from CardiacCompletionLib.anatomy.vocabulary import Structure, Vocabulary
+from CardiacCompletionLib.completion.likelihood import likelihood, margin
 from CardiacCompletionLib.completion.samples import Samples
 from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, common_grid, mask_on_grid
 from CardiacCompletionLib.mrml.result_writing import INFERRED_FILL_2D, INFERRED_OPACITY_3D, add_inferred
@@ -140,10 +141,10 @@ class PlausibleHearts:
         return bool(self._segments(structure))
 
     def probability(self, structure: Structure) -> slicer.vtkMRMLScalarVolumeNode:
-        """A volume, float32, that says of each voxel in how large a share of the hearts the structure holds it.
+        """A volume, float32, that says how likely each voxel belongs to the structure, by all the hearts.
 
-        It is as large as the structure is in all of them together, lies beside the result, under the same transform,
-        and is made once: the second call gives the same node.
+        It is somewhat larger than the structure is in all of them together, lies beside the result, under the same
+        transform, and is made once: the second call gives the same node.
         """
         role = _PROBABILITY_ROLE + structure.key
         volume = self._sequence.GetNodeReference(role)
@@ -152,6 +153,9 @@ class PlausibleHearts:
         segments = self._segments(structure)
         images = [segment.GetRepresentation(LABELMAP) for segment in segments]
         grid = common_grid(images, [])
+        spacing = np.linalg.norm(grid.lattice[:3, 2::-1], axis=0)
+        room = margin(spacing)
+        grid = grid.boxed(-room[::-1], grid.shape + 2 * room)
         total = np.zeros(grid.shape, dtype=np.float32)
         for image, segment in zip(images, segments, strict=True):
             total += mask_on_grid(image, segment.GetLabelValue(), grid)
@@ -159,7 +163,7 @@ class PlausibleHearts:
         name = scene.GenerateUniqueName(f"{self._result.GetName()} {structure.name} probability")
         volume = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
         volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(grid.ijk_to_space))
-        slicer.util.updateVolumeFromArray(volume, total / self.count)
+        slicer.util.updateVolumeFromArray(volume, likelihood(total / self.count, self._free(grid), spacing))
         volume.CreateDefaultDisplayNodes()
         display = volume.GetDisplayNode()
         display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeIron")
@@ -175,6 +179,15 @@ class PlausibleHearts:
     @property
     def _proxy(self) -> slicer.vtkMRMLSegmentationNode | None:
         return self._browser.GetProxyNode(self._sequence) if self._browser is not None else None
+
+    def _free(self, grid: VoxelGrid) -> np.ndarray:
+        """The voxels of a grid that no trusted segment of the result holds."""
+        free, segmentation = np.ones(grid.shape, dtype=bool), self._result.GetSegmentation()
+        for segment in (segmentation.GetSegment(ID) for ID in segmentation.GetSegmentIDs()):
+            image = segment.GetRepresentation(LABELMAP)
+            if origin_of(segment) == "trusted" and image is not None:
+                free &= ~mask_on_grid(image, segment.GetLabelValue(), grid)
+        return free
 
     def _segments(self, structure: Structure) -> list[slicer.vtkSegment]:
         """The structure's segment in each of the hearts that has one."""

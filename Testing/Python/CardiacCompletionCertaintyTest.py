@@ -117,7 +117,8 @@ class CardiacCompletionCertaintyTest(unittest.TestCase):
         assert "Left atrium" in volume.GetName()
         assert volume.GetTransformNodeID() == transform.GetID()
         values = slicer.util.arrayFromVolume(volume)
-        assert set(np.unique(values * COUNT).round(3)) == set(range(COUNT + 1))
+        assert values.min() == 0.0
+        assert 0.9 < values.max() <= 1.0
         ijkToRas = vtk.vtkMatrix4x4()
         volume.GetIJKToRASMatrix(ijkToRas)
         middle = [*np.average(np.argwhere(values > 0), axis=0, weights=values[values > 0])[::-1], 1.0]

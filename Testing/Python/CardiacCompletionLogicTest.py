@@ -153,7 +153,7 @@ class CardiacCompletionLogicTest(unittest.TestCase):
         hearts = PlausibleHearts.of(whole)
         assert hearts.count == 2
         volume = hearts.probability(load_vocabulary()["left_atrium"])
-        assert slicer.util.arrayFromVolume(volume).max() == 1.0
+        assert 0.9 < slicer.util.arrayFromVolume(volume).max() <= 1.0
         assert PlausibleHearts.of(self.complete()) is None
 
     def test_a_sequence_of_anything_else_is_refused(self) -> None:

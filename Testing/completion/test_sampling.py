@@ -33,11 +33,14 @@ def result(completer: HeartCompleter, sample: Heart) -> CompletionResult:
     return completer.complete(sample, FEW, spacing=2.0, samples=8)
 
 
-def test_probabilities_are_shares_of_the_samples(result: CompletionResult) -> None:
+def test_what_is_likely_is_what_the_samples_hold_and_as_much(result: CompletionResult) -> None:
     assert result.probability.keys() == set(result.inferred)
-    for values in result.probability.values():
-        assert values.shape == result.samples.lattice.shape
-        assert set(np.unique(values * 8).round(3)) <= set(range(9))
+    for key, values in result.probability.items():
+        share = result.samples.share(key)
+        assert values.shape == share.shape == result.samples.lattice.shape
+        assert set(np.unique(share * 8).round(3)) <= set(range(9))
+        assert np.corrcoef(share.ravel(), values.ravel())[0, 1] > (0.95 if key in CHAMBERS else 0.7), key
+        assert values.sum() == pytest.approx(share.sum(), rel=0.1), key
 
 
 def test_structures_of_one_sample_do_not_overlap(result: CompletionResult) -> None:

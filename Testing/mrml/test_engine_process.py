@@ -116,14 +116,17 @@ def test_samples_arrive_as_they_were_drawn(tmp_path: Path):
     heart = _small_heart()
     lattice = Lattice(np.array([1.0, 2.0, 1 / 3]), _SHEARED[:3, :3][:, ::-1], heart.shape)
     confidence, reach = {"aorta": 0.9, "left_atrium": 0.1}, {"left_atrium": (-0.5, 2.5)}
-    drawn = Samples(lattice, (heart.regions, {"aorta": heart.regions["aorta"]}), confidence, reach)
+    kept = {"left_ventricle": heart.regions["aorta"].shifted((1, 0, 0))}
+    drawn = Samples(lattice, (heart.regions, {"aorta": heart.regions["aorta"]}), confidence, reach, kept)
     write_result(tmp_path, CompletionResult(heart, (), ("aorta", "left_atrium"), (), {}, samples=drawn))
     samples = read_result(tmp_path).samples
     assert samples.count == 2
     assert samples.confidence == drawn.confidence
     _assert_same(samples.heart(0), drawn.heart(0))
+    np.testing.assert_array_equal(samples.kept["left_ventricle"].mask, kept["left_ventricle"].mask)
     assert samples.hearts[1].keys() == {"aorta"}
-    assert samples.probability["left_atrium"].max() == 0.5
+    assert samples.share("left_atrium").max() == 0.5
+    np.testing.assert_array_equal(samples.probability["left_atrium"], drawn.probability["left_atrium"])
     for key in confidence:
         assert samples.interval_ml(key) == drawn.interval_ml(key)
 

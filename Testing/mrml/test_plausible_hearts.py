@@ -10,6 +10,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
+from CardiacCompletionLib.completion.likelihood import likelihood
 from CardiacCompletionLib.completion.result import CompletionResult
 from CardiacCompletionLib.completion.samples import Samples
 from CardiacCompletionLib.geometry.lattice import Lattice
@@ -74,16 +75,21 @@ def test_each_heart_is_shown_where_it_was_drawn(scene, transform):
 
 
 @pytest.mark.parametrize("transform", [None, TURNED], ids=["as it is", "under a transform"])
-def test_probability_is_the_share_of_hearts_at_a_point(scene, transform):
-    output, _read, _samples, centres = _completed(transform)
+def test_probability_follows_from_all_hearts_outside_what_is_trusted(scene, transform):
+    output, read, _samples, centres = _completed(transform)
     volume = PlausibleHearts.of(output).probability(VOCABULARY["right_atrium"])
     values = slicer.util.arrayFromVolume(volume)
     matrix = slicer.util.arrayFromVTKMatrix(_ijk_to_ras(volume))
     kji = np.indices(values.shape).reshape(3, -1)
     to_world = np.eye(4) if transform is None else transform
     points = (to_world @ matrix @ np.vstack([kji[::-1], np.ones(kji.shape[1])]))[:3].T
-    expected = np.mean([np.linalg.norm(points - centre, axis=1) < RADIUS for centre in centres], axis=0)
-    np.testing.assert_allclose(values.ravel(), expected, atol=1e-6)
+    share = np.mean([np.linalg.norm(points - centre, axis=1) < RADIUS for centre in centres], axis=0)
+    ijk = np.linalg.solve(read.heart.ijk_to_ras, np.vstack([points.T, np.ones(len(points))]))[:3].T
+    held = [region.holds(np.round(ijk).astype(int)[:, ::-1]) for region in read.heart.regions.values()]
+    free = ~np.any(held, axis=0).reshape(values.shape)
+    expected = likelihood(share.reshape(values.shape), free, np.linalg.norm(matrix[:3, 2::-1], axis=0))
+    np.testing.assert_allclose(values, expected, atol=1e-5)
+    assert values[~free].max() == 0.0 < values.max() <= 1.0
     assert values.dtype == np.float32
 
 

@@ -134,7 +134,7 @@ def _reliability(samples: Samples, key: str, heart: Heart) -> tuple[np.ndarray, 
     index = np.round((samples.lattice.points(kji) - heart.ijk_to_ras[:3, 3]) @ inverse.T).astype(int)[:, ::-1]
     true = heart.regions[key].holds(index)
     said = said.ravel()
-    telling = (said > 0) | true
+    telling = (samples.share(key).ravel() > 0) | true
     bins = np.minimum((said[telling] * _BINS).astype(int), _BINS - 1)
     total = np.bincount(bins, minlength=_BINS)
     sure = np.bincount(bins, said[telling], _BINS)
