@@ -21,6 +21,7 @@ from CardiacCompletionLib.model.prior import MeanHeart
 from Training.data.examples import CompletionExamples, Jitter
 from Training.data.hearts import PreparedHearts
 from Training.data.unmasked import UnmaskedExamples
+from Training.earlier import Earlier
 from Training.held_out import EXAMPLES, LOSS, WatchedModule, fixed, held_out_hearts, stop_when_no_better
 from Training.run_folder import RunFolder
 from Training.settings import Settings
@@ -36,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fold", type=int, help="of data sets dealt into folds, the one that is not trained on")
     parser.add_argument("--out", required=True, metavar="RUN")
     parser.add_argument(
-        "--init", metavar="RUN", help="an earlier run to start from, of the same or fewer structures; mean shapes stay"
+        "--init",
+        metavar="RUN",
+        help="an earlier run or exported weights to start from, of the same or fewer structures; mean shapes stay",
     )
     parser.add_argument("--upstream", metavar="FILE", help="an upstream VecSetX checkpoint; what fits of it is taken")
     parser.add_argument(
@@ -52,18 +55,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     settings = Settings.read(arguments.phase, arguments.preset)
     folder = RunFolder(Path(arguments.out))
+    folder.refuse_other(asked(arguments, settings))
     if folder.is_done(settings.total_steps):
         print(f"{folder.path} is trained.")
         return
     torch.set_num_threads(arguments.threads)
     lightning.seed_everything(arguments.seed, verbose=False)
     hearts = PreparedHearts(arguments.data, "train", settings.structures, arguments.fold)
-    earlier = RunFolder(Path(arguments.init)) if arguments.init else None
+    earlier = Earlier.read(Path(arguments.init)) if arguments.init else None
     reference, network = starting_point(hearts, settings, folder, earlier)
     upstream = start_from_upstream(network, arguments.upstream) if arguments.upstream else None
     if upstream:
         print(upstream.report())
-    folder.write_recipe(recipe(arguments, settings, hearts, earlier, upstream))
+    made_of = recipe(arguments, settings, hearts, earlier, upstream)
+    folder.refuse_other(made_of)
+    folder.write_recipe(made_of)
     prior = deepcopy(network.prior)
     apart = held_out_hearts(arguments.data, settings.structures, arguments.fold)
     looks = [] if apart is None else fixed(drawn_from(apart, reference, prior, settings, EXAMPLES, arguments.seed))
@@ -151,17 +157,17 @@ def own_examples(done: int, settings: Settings, rank: int, ranks: int) -> range:
 
 
 def starting_point(
-    hearts: PreparedHearts, settings: Settings, folder: RunFolder, earlier: RunFolder | None
+    hearts: PreparedHearts, settings: Settings, folder: RunFolder, earlier: Earlier | None
 ) -> tuple[Reference, HeartAutoEncoder]:
-    """The reference frame and the network to begin with: an earlier run's, or the aligned mean heart, untrained.
+    """The reference frame and the network to begin with: what was learnt before, or the aligned mean heart, untrained.
 
     Raises:
-        CompletionError: if the earlier run does not fit, or no heart has all the anchors.
+        CompletionError: if what was learnt before does not fit, or no heart has all the anchors.
     """
     network = HeartAutoEncoder(settings.model())
     if earlier and not folder.steps_done():
         reference, network = take_over(earlier, settings, hearts)
-    elif folder.has_start():
+    elif folder.has_begun():
         reference, mean_heart = folder.read_start()
         network.prior.load_state_dict(mean_heart)
     else:
@@ -174,24 +180,31 @@ def starting_point(
     return reference, network
 
 
-def recipe(
-    arguments: argparse.Namespace,
-    settings: Settings,
-    hearts: PreparedHearts,
-    earlier: RunFolder | None,
-    upstream: UpstreamStart | None,
-) -> dict[str, Any]:
-    """What made the weights, for the model card; with the recipe of the run they started from."""
+def asked(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """What of a recipe the command line says."""
     return {
         "phase": arguments.phase,
         "preset": arguments.preset,
         "seed": arguments.seed,
         "fold": arguments.fold,
         "unmasked": arguments.unmasked,
+        "settings": asdict(settings),
+    }
+
+
+def recipe(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    hearts: PreparedHearts,
+    earlier: Earlier | None,
+    upstream: UpstreamStart | None,
+) -> dict[str, Any]:
+    """What made the weights, for the model card; with the recipe of the run they started from."""
+    return {
+        **asked(arguments, settings),
         "data_sets": hearts.names,
         "origins": hearts.origins,
         "hearts": len(hearts.cases),
-        "init": earlier.trained()[2] if earlier else None,
+        "init": earlier and earlier.recipe,
         "upstream": upstream and {"sha256": upstream.sha256, "tensors_taken": upstream.count(TAKEN)},
-        "settings": asdict(settings),
     }

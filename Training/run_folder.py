@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,9 @@ class RunFolder:
     def _end(self) -> Path:
         return self.path / "end.json"
 
-    def has_start(self) -> bool:
-        return self._start.exists()
+    def has_begun(self) -> bool:
+        """Whether it is settled what the run starts from and what it is made of."""
+        return self._start.exists() and self._recipe.exists()
 
     def read_start(self) -> tuple[Reference, dict[str, Tensor]]:
         """Reference frame and mean heart the run began with."""
@@ -57,6 +59,22 @@ class RunFolder:
     def write_recipe(self, recipe: dict[str, Any]) -> None:
         with replaced(self._recipe) as partial:
             partial.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
+
+    def refuse_other(self, recipe: Mapping[str, Any]) -> None:
+        """Make sure that what is asked for now is what was begun here; of a part of a recipe, that part.
+
+        Raises:
+            CompletionError: if it is not, for a run that goes on under another recipe is neither of the two.
+        """
+        if not self.has_begun():
+            return
+        begun = _comparable(json.loads(self._recipe.read_text(encoding="utf-8")))
+        asked = _comparable(json.loads(json.dumps(recipe)))
+        differing = ", ".join(_differing({key: begun.get(key) for key in asked}, asked))
+        if differing:
+            raise CompletionError(
+                f"{self.path} was begun differently ({differing}): ask for the same again, or choose another --out."
+            )
 
     def steps_done(self) -> int:
         """Optimiser steps at the last checkpoint; 0 without one."""
@@ -98,3 +116,20 @@ class RunFolder:
             raise CompletionError(f"{self.path} was trained by another version: train it again.") from error
         recipe["steps_done"] = checkpoint["global_step"]
         return network.eval(), self.read_start()[0], recipe
+
+
+def _comparable(recipe: Any) -> Any:
+    """Without what may change while a run waits: how sources are stated, and how far what it started from has come."""
+    if not isinstance(recipe, dict):
+        return recipe
+    return {key: _comparable(value) for key, value in recipe.items() if key not in ("origins", "steps_done")}
+
+
+def _differing(begun: Any, asked: Any, name: str = "") -> Iterator[str]:
+    """What differs, named by its innermost key."""
+    if isinstance(begun, dict) and isinstance(asked, dict):
+        for key in dict.fromkeys([*begun, *asked]):
+            yield from _differing(begun.get(key), asked.get(key), key)
+    elif begun != asked:
+        whole = isinstance(begun, dict) or isinstance(asked, dict)
+        yield name if whole else f"{name} {begun}, now {asked}"

@@ -1,4 +1,4 @@
-"""Start from an earlier run, which may know fewer structures: what belongs to a structure goes by its key."""
+"""Start from what was learnt before, which may know fewer structures: what belongs to a structure goes by its key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.frame import Reference
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from Training.data.hearts import PreparedHearts
-from Training.run_folder import RunFolder
+from Training.earlier import Earlier
 from Training.settings import Settings
 from Training.starting_point import fill_shapes, measure_again, with_new_places
 
@@ -22,7 +22,7 @@ _SURROUNDINGS = "surroundings_embed.mlp.weight"
 _MEASURED = ("prior.number_mean", "prior.number_covariance", "prior.anchors")
 
 
-def take_over(earlier: RunFolder, settings: Settings, hearts: PreparedHearts) -> tuple[Reference, HeartAutoEncoder]:
+def take_over(earlier: Earlier, settings: Settings, hearts: PreparedHearts) -> tuple[Reference, HeartAutoEncoder]:
     """Reference and network of an earlier run, with the structures of this one.
 
     Structures that the earlier run did not know begin at their mean place and shape in these hearts, with untrained
@@ -32,13 +32,13 @@ def take_over(earlier: RunFolder, settings: Settings, hearts: PreparedHearts) ->
         CompletionError: if the earlier run is of another size, knows structures that this one does not, or no heart
             shows some structure in full.
     """
-    known, reference, _ = earlier.trained()
+    known = earlier.network
     config = settings.model()
     gone = [key for key in known.config.structures if key not in config.structures]
     # How many points of a surface it reads makes no difference to its weights.
     if gone or replace(known.config, structures=config.structures, points=config.points) != config:
         raise CompletionError(
-            f"{earlier.path} has a model of another size or vocabulary: start from one of the same size whose "
+            f"{earlier.name} has a model of another size or vocabulary: start from one of the same size whose "
             "structures are among these."
         )
     network = HeartAutoEncoder(config)
@@ -46,7 +46,7 @@ def take_over(earlier: RunFolder, settings: Settings, hearts: PreparedHearts) ->
     network.load_state_dict(_grown(known.state_dict(), network.state_dict(), rows))
     new = [row for row in range(len(config.structures)) if row not in rows.tolist()]
     fill_shapes(network.prior, hearts, new)
-    reference = with_new_places(reference, hearts)
+    reference = with_new_places(earlier.reference, hearts)
     measure_again(network.prior, hearts, reference)
     return reference, network
 

@@ -55,7 +55,8 @@ def killed_after_a_checkpoint(process: subprocess.Popen[str], out: Path) -> int:
 def test_a_killed_run_goes_on_to_the_same_weights_and_looks(
     prepared: Path, unbroken: Path, fit: Fit, tmp_path: Path
 ) -> None:
-    RunFolder(tmp_path).write_start(*RunFolder(unbroken).read_start())
+    for name in ("start.pt", "recipe.json"):
+        shutil.copy(unbroken / name, tmp_path)
     assert 0 < killed_after_a_checkpoint(fit(prepared, tmp_path), tmp_path) < 60
     process = fit(prepared, tmp_path)
     process.communicate()
@@ -122,6 +123,26 @@ def test_a_killed_run_remembers_its_looks_at_held_out_hearts(
     assert 0 < killed_after_a_checkpoint(process, run) < 30
     assert main(words) == 0
     assert RunFolder(run).steps_done() == 30
+
+
+def test_a_begun_run_goes_on_only_as_it_was_begun(
+    prepared: Path, unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(unbroken, tmp_path / "run"))
+    words = ["fit", "--preset", "tiny", "--threads", "1", "--out", str(run)]
+    assert main([*words, "--data", str(prepared)]) == 0
+    assert main([*words, "--data", str(prepared), "--seed", "1"]) == 2
+    assert "was begun differently (seed 0, now 1)" in capsys.readouterr().err
+    assert main([*words, "--data", str(prepared), "--preset", "quick"]) == 2
+    assert "points 64, now 256" in capsys.readouterr().err
+    (run / "end.json").unlink()
+    RunFolder(run).checkpoint.unlink()
+    assert main([*words, "--data", str(prepared), "--init", str(unbroken)]) == 2
+    assert "was begun differently (init)" in capsys.readouterr().err
+    fewer = part_of(prepared, tmp_path / "fewer", ("heart_000000", "heart_000001", "heart_000003"), weight=1)
+    assert main([*words, "--data", str(fewer)]) == 2
+    assert "was begun differently (hearts 3, now 2)" in capsys.readouterr().err
+    assert json.loads((run / "recipe.json").read_text()) == json.loads((unbroken / "recipe.json").read_text())
 
 
 def test_a_run_of_another_version_is_not_taken_for_one_of_this(unbroken: Path, tmp_path: Path) -> None:

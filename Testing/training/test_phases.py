@@ -13,11 +13,13 @@ import torch
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.region import Region
+from CardiacCompletionLib.model.weights import save_model
 from Testing.geometry.phantoms import grid, tube, voxelised
 from Training.__main__ import main
 from Training.data.examples import CompletionExamples, Jitter
 from Training.data.hearts import PreparedHearts
 from Training.data.unmasked import UnmaskedExamples
+from Training.earlier import Earlier
 from Training.evaluation.centreline import centreline_recall
 from Training.evaluation.contestants import Question
 from Training.evaluation.equally_valid import EquallyValid
@@ -98,8 +100,8 @@ def grown(**changes: tuple[str, ...]) -> Settings:
 
 
 def test_a_run_of_fewer_structures_is_taken_over_by_key(unbroken: Path, cohorts: tuple[Path, Path]) -> None:
-    earlier = RunFolder(unbroken)
-    known, reference, _ = earlier.trained()
+    earlier = Earlier.read(unbroken)
+    known, reference = earlier.network, earlier.reference
     settings = grown()
     hearts = PreparedHearts(cohorts, "train", settings.structures)
     places, network = take_over(earlier, settings, hearts)
@@ -117,9 +119,36 @@ def test_a_run_of_fewer_structures_is_taken_over_by_key(unbroken: Path, cohorts:
             take_over(earlier, grown(**other), hearts)
 
 
+def test_a_run_starts_from_exported_weights_as_from_the_run_itself(
+    unbroken: Path, prepared: Path, tmp_path: Path, changed: Callable[..., str]
+) -> None:
+    weights = tmp_path / "weights.safetensors"
+    assert main(["export", str(unbroken), "--out", str(weights)]) == 0
+    words = ["fit", "--preset", changed(steps=4, learning_rate=0.0), "--threads", "1", "--data", str(prepared)]
+    learnt = []
+    for start in (unbroken, weights):
+        run = tmp_path / start.stem
+        assert main([*words, "--init", str(start), "--out", str(run)]) == 0
+        network, _, recipe = RunFolder(run).trained()
+        assert recipe["init"]["steps_done"] == 60
+        learnt.append(network.state_dict())
+    for name, value in learnt[0].items():
+        # Weights are float16, shapes rounded to a tenth of a millimetre, and numbers measured anew through these.
+        apart = 0.02 if name.startswith("prior.number") else 2e-3
+        assert torch.allclose(learnt[1][name], value, rtol=2e-3, atol=apart), name
+
+
+def test_weights_whose_card_does_not_say_how_they_were_made_are_no_start(unbroken: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    network, reference, _ = RunFolder(unbroken).trained()
+    save_model(network, reference, {}, weights)
+    with pytest.raises(CompletionError, match="does not say how"):
+        Earlier.read(weights)
+
+
 def test_a_run_goes_on_with_more_points_a_surface(unbroken: Path, cohorts: tuple[Path, Path]) -> None:
     settings = grown(points=2 * RunFolder(unbroken).trained()[0].config.points)
-    _, network = take_over(RunFolder(unbroken), settings, PreparedHearts(cohorts, "train", settings.structures))
+    _, network = take_over(Earlier.read(unbroken), settings, PreparedHearts(cohorts, "train", settings.structures))
     assert network.config.points == settings.points
 
 
@@ -139,7 +168,9 @@ def test_what_surrounds_a_query_says_nothing_to_a_run_that_was_never_told(
 def test_without_the_mask_what_a_data_set_does_not_label_is_nowhere(cohorts: tuple[Path, Path], unbroken: Path) -> None:
     settings = grown()
     hearts = PreparedHearts(cohorts[:1], "train", settings.structures)
-    reference, network = take_over(RunFolder(unbroken), settings, PreparedHearts(cohorts, "train", settings.structures))
+    reference, network = take_over(
+        Earlier.read(unbroken), settings, PreparedHearts(cohorts, "train", settings.structures)
+    )
     masked = CompletionExamples(hearts, reference, network.prior, 32, 32, 4, Jitter(), 0, near=6.0, complete=True)
     item, bare = masked[1], UnmaskedExamples(masked)[1]
     assert item["known"].tolist() == [False, *[True] * 10]

@@ -218,9 +218,10 @@ class _Problem:
     def jacobian(self, state: np.ndarray, residual: np.ndarray, ends: Ends) -> np.ndarray:
         """Forward differences; drivers move no surface, they only tie the other factors together."""
         jacobian = np.zeros((len(residual), len(state)))
-        ends = np.cumsum([len(self.real.distances[key]) for key in self.real.keys])
+        stops = np.cumsum([len(self.real.distances[key]) for key in self.real.keys])
         rows = {
-            key: slice(end - len(self.real.distances[key]), end) for key, end in zip(self.real.keys, ends, strict=True)
+            key: slice(stop - len(self.real.distances[key]), stop)
+            for key, stop in zip(self.real.keys, stops, strict=True)
         }
         for column in range(len(state)):
             keys = self.real.keys if column < 7 else self._moved_by(self.table.names[self.free[column - 7]])
