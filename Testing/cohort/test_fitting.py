@@ -59,6 +59,19 @@ def test_vessels_end_where_the_scan_ends():
     assert truth.dice(target)["pulmonary_artery"] > 0.85
 
 
+def test_a_virtual_heart_is_found_again_with_vessels_that_the_scan_cuts():
+    virtual = heart(4, spacing=2.5)
+    voxels = np.where(virtual.label_map.voxels <= 7, virtual.label_map.voxels, 0)
+    for vessel in (6, 7):
+        k = np.nonzero(voxels == vessel)[0]
+        above = voxels[int(np.median(k)) :]
+        above[above == vessel] = 0
+    target = RealHeart(LabelMap(voxels, virtual.label_map.ijk_to_ras), samples=150)
+    found = fit(target, virtual.factors.variants, rounds=3).dice(target)
+    assert min(found[key] for key in ("left_ventricle", "right_ventricle", "myocardium", "right_atrium")) > 0.9
+    assert min(found["aorta"], found["pulmonary_artery"]) > 0.6
+
+
 def test_fits_that_fall_short_are_named():
     overlaps = {"good": {"right_atrium": 0.9, "aorta": 0.72}, "poor": {"right_atrium": 0.82, "aorta": 0.64}}
     lines = summary(overlaps).splitlines()
