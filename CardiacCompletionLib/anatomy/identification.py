@@ -102,7 +102,7 @@ def _identify_one(segment: Segment, vocabulary: Vocabulary, convention: str, lab
         return Identification(segment, coded.key, f"terminology code {coded.terminology[0].code}")
     if named:
         return Identification(segment, named.key, f'name "{segment.name}"')
-    if segment.label is not None and _is_generic(segment.name):
+    if segment.label is not None and is_generic(segment.name):
         if segment.label in labels:
             return Identification(segment, labels[segment.label], f"label {segment.label} in {convention}")
         return Identification(segment, None, f"label {segment.label} is not in {convention}")
@@ -117,7 +117,7 @@ def _named(name: str | None, vocabulary: Vocabulary) -> Structure | None:
     return None
 
 
-def _is_generic(name: str | None) -> bool:
+def is_generic(name: str | None) -> bool:
     """Names that tools give to nameless labels: Segment_3, label 3, 3, ..."""
     return re.fullmatch(r"((segment|label|region|class) ?)?[0-9]*", normalised(name or "")) is not None
 
@@ -126,7 +126,7 @@ def _speaks(segment: Segment, vocabulary: Vocabulary) -> bool:
     return (
         structure_of(segment.terminology, vocabulary) is not None
         or _named(segment.name, vocabulary) is not None
-        or not _is_generic(segment.name)
+        or not is_generic(segment.name)
     )
 
 

@@ -13,11 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy.ndimage import binary_dilation
 
+from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.files.reading import read_segmentation
+from CardiacCompletionLib.files.writing import write_heart
+from CardiacCompletionLib.geometry.region import Region
 from Training.__main__ import main
 from Training.data.description import DataSetDescription
 from Training.data.hearts import PreparedHearts
+from Training.data.meaning import read_heart
 
 KEYS = ("left_ventricle", "right_ventricle")
 VALUES = {3: 30, 5: 7}
@@ -86,6 +93,25 @@ def test_two_values_may_be_one_structure(heart: sitk.Image, folder: Path) -> Non
     assert samples(folder).heart(0).regions["left_ventricle"].mask.sum() == np.count_nonzero(voxels)
 
 
+def test_named_segments_are_what_they_are_called_whatever_their_values_and_layers(
+    prepared: Path, heart: sitk.Image, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Slicer segmentation whose left ventricle overlaps the right one, beside a label map of the same heart."""
+    sitk.WriteImage(heart, str(folder / "plain.nii.gz"))
+    labels = {3: "left_ventricle", 5: "right_ventricle", 6: "aorta"}
+    whole = read_heart(prepared.parent / "hearts" / "heart_000000.nii.gz", labels)
+    larger = binary_dilation(sitk.GetArrayFromImage(heart) == VALUES[3], iterations=12)
+    regions = {**whole.regions, "left_ventricle": Region.of_mask(larger)}
+    named = Heart(regions, whole.shape, whole.ijk_to_ras)
+    write_heart(named, dict.fromkeys(regions, "trusted"), load_vocabulary(), folder / "named.seg.nrrd")
+    assert len(read_segmentation(folder / "named.seg.nrrd").layers) == 2
+    assert prepare(described(folder)) == 0
+    assert "does not mention were taken for background: Aorta in 1 of 2 (named first)" in capsys.readouterr().out
+    read, plain = (samples(folder).heart(index).regions for index in range(2))
+    assert read["left_ventricle"].mask.sum() == larger.sum()
+    assert np.array_equal(read["right_ventricle"].mask, plain["right_ventricle"].mask)
+
+
 def test_two_files_of_one_name_are_refused(heart: sitk.Image, folder: Path) -> None:
     for name in ("a.nii.gz", "a.mha"):
         sitk.WriteImage(heart, str(folder / name))
@@ -101,7 +127,7 @@ def test_two_files_of_one_name_are_refused(heart: sitk.Image, folder: Path) -> N
         ("fractions", "holds fractions"),
         ("background", "holds no label"),
         ("full", "fills the image from border to border"),
-        ("other", "none of the labels in it is in the description"),
+        ("other", "none of the structures of the description is in it"),
         ("half", "cannot be read"),
     ],
 )

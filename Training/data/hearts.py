@@ -12,8 +12,9 @@ import numpy as np
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.frame import Moments
+from Training.data.meaning import read_heart
 from Training.data.origin import Origin
-from Training.data.prepare import MANIFEST, checksum, read_heart
+from Training.data.prepare import MANIFEST, checksum
 from Training.data.samples import CaseSamples
 
 _SAID = {"data_set", "structures", "labelled", "labels", "weight", "cases", "failed"}

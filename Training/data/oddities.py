@@ -20,7 +20,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.cut import border_cuts
 from CardiacCompletionLib.geometry.expectation import Expectation
 from CardiacCompletionLib.geometry.frame import Moments, Reference, fit_frame
-from Training.data.prepare import read_heart
+from Training.data.meaning import read_heart
 from Training.data.samples import CaseSamples
 
 

@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.reading import read_segmentation
 from CardiacCompletionLib.files.replaced import replaced
-from CardiacCompletionLib.files.segmentation import Segmentation
-from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.data.description import DataSetDescription
+from Training.data.meaning import heart_of, unmentioned
 from Training.data.samples import sample_case
 
 MANIFEST = "manifest.json"
@@ -90,8 +88,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def unmentioned_labels(manifest: Mapping[str, Any]) -> str:
-    """A sentence on the label values that a data set's files hold and its description does not mention; or nothing."""
-    having: dict[int, list[str]] = {}
+    """A sentence on labels and segments in a data set's files that its description does not mention; or nothing."""
+    having: dict[str, list[str]] = {}
     for case in manifest["cases"]:
         for value in case.get("unmentioned", ()):
             having.setdefault(value, []).append(Path(case["samples"]).stem)
@@ -101,7 +99,7 @@ def unmentioned_labels(manifest: Mapping[str, Any]) -> str:
         f"{value} in {len(cases)} of {len(manifest['cases'])} ({cases[0]} first)" for value, cases in having.items()
     ]
     return (
-        "Label values that the description does not mention were taken for background: "
+        "Labels that the description does not mention were taken for background: "
         f"{', '.join(said[:_NAMED])}{', ...' if len(said) > _NAMED else ''}."
     )
 
@@ -134,12 +132,12 @@ class Outcome:
     Attributes:
         reason: why it cannot be used; empty if it can.
         sha256: of its samples.
-        unmentioned: label values in it that its description does not mention.
+        unmentioned: label values or segments in it that its description does not mention.
     """
 
     reason: str = ""
     sha256: str = ""
-    unmentioned: tuple[int, ...] = ()
+    unmentioned: tuple[str, ...] = ()
 
 
 def prepare_case(job: Job) -> Outcome:
@@ -147,19 +145,19 @@ def prepare_case(job: Job) -> Outcome:
     if job.target.exists() and job.target.stat().st_mtime >= job.source.stat().st_mtime:
         sha256 = checksum(job.target)
         if job.earlier is None:
-            return Outcome("", sha256, _unmentioned(read_segmentation(job.source), job.description))
+            return Outcome("", sha256, unmentioned(read_segmentation(job.source), job.description.labels))
         if job.earlier["sha256"] == sha256:
             return Outcome("", sha256, tuple(job.earlier.get("unmentioned", ())))
     try:
         segmentation, known = read_segmentation(job.source), job.description
-        heart = _heart_of(segmentation, known.used_labels)
+        heart = heart_of(segmentation, known.used_labels)
         if not heart.regions:
-            return Outcome("none of the labels in it is in the description.")
+            return Outcome("none of the structures of the description is in it.")
         name_seed = int.from_bytes(hashlib.sha256(job.source.name.encode()).digest()[:4], "little")
         generator = np.random.default_rng([job.seed, name_seed])
         keys = load_vocabulary().keys
         sample_case(heart, keys, known.labelled, known.truncated, generator).save(job.target)
-        return Outcome("", checksum(job.target), _unmentioned(segmentation, known))
+        return Outcome("", checksum(job.target), unmentioned(segmentation, known.labels))
     except CompletionError as error:
         return Outcome(str(error))
 
@@ -168,11 +166,6 @@ def checksum(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _unmentioned(segmentation: Segmentation, description: DataSetDescription) -> tuple[int, ...]:
-    values = (segment.label for segment in segmentation.segments)
-    return tuple(value for value in values if value is not None and value not in description.labels)
 
 
 def _refuse_other_meanings(description: DataSetDescription, seed: int, out: Path) -> None:
@@ -209,16 +202,3 @@ def _earlier(out: Path) -> dict[str, dict[str, Any]]:
 def _write(content: Mapping[str, Any], path: Path) -> None:
     with replaced(path) as partial:
         partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def read_heart(path: Path, labels: dict[int, str]) -> Heart:
-    """A case's label map as a heart; of a structure with several label values, their union."""
-    return _heart_of(read_segmentation(path), labels)
-
-
-def _heart_of(segmentation: Segmentation, labels: dict[int, str]) -> Heart:
-    voxels, first = segmentation.layers[0], {}
-    for value, key in labels.items():
-        if first.setdefault(key, value) != value:
-            voxels = np.where(voxels == value, first[key], voxels)
-    return Heart.from_label_map(LabelMap(voxels, segmentation.ijk_to_ras), {v: k for k, v in first.items()})
