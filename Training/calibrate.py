@@ -1,6 +1,7 @@
 """What held-out hearts say of a model's certainty, written into its card, where the engine reads it.
 
-Everything is found on every second virtual test heart; the others are left for `python -m Training calibration`.
+All but the usual score is found on every second virtual test heart; the others are left for `python -m Training
+calibration`.
 
 Spread: how widely plausible hearts are drawn, one number per structure, for what they say of space. Drawn as the cohort
 says, their mean overlap with the likeliest heart (the confidence) is not quite the overlap that the likeliest heart has
@@ -16,8 +17,10 @@ as in Lei et al. 2018 (J. Am. Stat. Assoc. 113, section 5.2). With fewer than 39
 with fewer than 19 these hold less often. The hearts of several schemes count together, so it holds over all of them,
 not in each.
 
-Usual score: how unlike the cohort a heart may be before a warning is given; one in a hundred held-out hearts is more.
-Real hearts serve as well, for the frame they are seen in is measured on virtual ones alone.
+Usual score: how unlike the cohort a heart may be before a warning is given; of virtual test hearts and real hearts one
+in a hundred is more. All real ones count, those that the weights learnt from too, for there are too few to keep some
+apart; of real hearts that the model has not seen, more are warned of (Training/EXPERIMENTS.md, "One measure of how
+unusual a heart is").
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ from Training.schemes import schemes
 _SHARE = 0.9
 # Of few hearts the ratio is not to run away.
 _LEAST, _MOST = 0.5, 2.0
-# Of held-out hearts, how many are called usual; to read their trusted surfaces needs no fine inference.
+# How many hearts are called usual; to read their trusted surfaces needs no fine inference.
 _USUAL = 0.99
 _COARSE = 8.0
 _MEANING = {
@@ -53,13 +56,14 @@ _MEANING = {
     "arteries, how many times as far they slide along the heart.",
     "reach": "Between which numbers of standard deviations of the drawn log-volumes, from their mean, the true one "
     "lies nine times out of ten.",
-    "usual_score": "How unlike the cohort 99 of 100 held-out hearts are at most.",
+    "usual_score": "How unlike the cohort 99 of 100 hearts are at most, of virtual ones held out and of real ones, "
+    "held out or learnt from.",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="prepared hearts, of which the test split is used")
-    parser.add_argument("--real", metavar="DIR", help="prepared real hearts, for the usual score")
+    parser.add_argument("--real", metavar="DIR", help="prepared real hearts for the usual score, held out or not")
     parser.add_argument("--weights", required=True, metavar="FILE", help="its card is written anew")
     parser.add_argument(
         "--schemes", default="lv,ventricles,left_heart,right_chambers,chambers", metavar="NAME[,NAME...]"

@@ -14,7 +14,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.weights import BUNDLED, save_model
 from CardiacCompletionLib.resources import resource_path
 from Training.data.hearts import stated_origin
-from Training.data.origin import origins_of, source_sentences
+from Training.data.origin import origins_of, source_sentences, with_origins
 from Training.run_folder import RunFolder
 
 # True of all weights, whatever they learnt from.
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
         origins[name] = origin
     limits = dict.fromkeys([*LIMITS, *(limit for origin in origins.values() for limit in origin.limits)])
     facts = {
-        "recipe": recipe,
+        "recipe": with_origins(recipe, origins),
         "commit": _commit(),
         "limits": list(limits),
         "sources": source_sentences(origins),
@@ -66,5 +66,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _commit() -> str:
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return asked.stdout.strip() or "unknown"
+    """Of the code that exports, ``-dirty`` if it is not as committed."""
+    asked = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--match="]
+    try:
+        said = subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except OSError:  # no git
+        return "unknown"
+    return said.stdout.strip() or "unknown"

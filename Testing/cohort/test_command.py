@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import SimpleITK as sitk
 
 from Training.__main__ import main
+from Training.cohort import factors
 from Training.cohort.heart import heart
 from Training.cohort.record import factors_of, read_rows
 
@@ -48,6 +50,22 @@ def test_another_spacing_in_the_same_folder_is_refused(tmp_path, capsys):
     cohort(tmp_path, 1)
     assert cohort(tmp_path, 2, spacing="2.5") == 2
     assert "another spacing" in capsys.readouterr().err
+
+
+def test_hearts_of_another_population_in_the_same_folder_are_refused(tmp_path, capsys, monkeypatch):
+    cohort(tmp_path, 1)
+    table = json.loads(factors.TABLE_PATH.read_text())
+    table["measures"]["left_ventricle"]["lv_length"]["mean"] *= 1.02
+    other = tmp_path / "population.json"
+    other.write_text(json.dumps(table))
+    monkeypatch.setattr(factors, "TABLE_PATH", other)
+    factors.population.cache_clear()
+    try:
+        assert cohort(tmp_path, 2) == 2
+    finally:
+        factors.population.cache_clear()
+    assert "another population" in capsys.readouterr().err
+    assert not (tmp_path / "heart_000001.nii.gz").exists()
 
 
 def test_a_table_of_another_version_is_refused(tmp_path, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,8 +120,12 @@ def test_what_is_stated_afterwards_comes_into_the_card(
     stated = Origin((Source("Ward Nine", "CC BY 4.0", "Doe 2025"),)).to_json()
     manifest = json.loads((prepared / "manifest.json").read_text())
     (data / "manifest.json").write_text(json.dumps({**manifest, "origin": stated}))
-    assert card_of(run, "--data", str(data))["sources"] == [SENTENCE]
+    card = card_of(run, "--data", str(data))
+    assert card["sources"] == [SENTENCE]
     assert "cannot name" not in capsys.readouterr().out
+    # A run that starts from these weights can say it too.
+    begun = {"data_sets": ["other"], "init": card["recipe"], "origins": {}}
+    assert origins_of(begun)["virtual"] == Origin.from_json(stated)
     (data / "manifest.json").write_text(json.dumps({**manifest, "data_set": "other", "origin": stated}))
     assert main(["export", str(run), "--out", str(run.with_name("x.safetensors")), "--data", str(data)]) == 2
     assert "did not learn from other" in capsys.readouterr().err
@@ -130,3 +135,15 @@ def test_a_data_set_seen_twice_keeps_the_source_it_once_stated() -> None:
     stated = {"ours": Origin((Source("A"),)).to_json()}
     earlier = {"data_sets": ["ours"], "init": None, "origins": stated}
     assert origins_of({"data_sets": ["ours"], "init": earlier})["ours"].sources == (Source("A"),)
+
+
+def test_the_card_names_the_commit_from_any_folder_and_does_without_git(
+    unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(unbroken, tmp_path / "run"))
+    asked = ["git", "-C", str(DATA_SETS), "rev-parse", "HEAD"]
+    commit = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    monkeypatch.chdir(tmp_path)
+    assert card_of(run)["commit"].removesuffix("-dirty") == commit
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert card_of(run)["commit"] == "unknown"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,7 +14,7 @@ from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.label_map_file import write_label_map
 from Training.cohort.hanging import AtlasSource
 from Training.cohort.heart import VirtualHeart, heart
-from Training.cohort.record import append_row, case_name, read_rows, row_of, write_rows
+from Training.cohort.record import append_row, case_name, read_rows, row_of, same_heart, write_rows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,12 +45,28 @@ def run(arguments: argparse.Namespace) -> None:
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.count)
     missing = [seed for seed in seeds if case_name(seed) not in rows]
     source = AtlasSource.prepared(arguments.atlas, folder).heart if arguments.atlas else procedural
+    if missing and rows:
+        _refuse_another_population(next(iter(rows.values())), source, folder)
     progress = tqdm(total=len(seeds), initial=len(seeds) - len(missing), desc="Virtual hearts", unit="heart")
     with progress:
         for row in generate(missing, folder, source, arguments.spacing, arguments.workers):
             append_row(folder, row)
             progress.update()
     write_rows(folder, read_rows(folder).values())
+
+
+def _refuse_another_population(
+    row: Mapping[str, str], source: Callable[[int, float], VirtualHeart], folder: Path
+) -> None:
+    """Make one of the hearts that are there again.
+
+    Raises:
+        CompletionError: if it is another one.
+    """
+    if not same_heart(row, row_of(source(int(row["seed"]), float(row["spacing_mm"])))):
+        raise CompletionError(
+            f"{folder} holds hearts of another population, atlas or version: choose another folder, or delete it."
+        )
 
 
 def procedural(seed: int, spacing: float) -> VirtualHeart:

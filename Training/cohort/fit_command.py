@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from tqdm import tqdm
 
 from CardiacCompletionLib.errors import CompletionError
-from CardiacCompletionLib.files.label_map_file import ras_placement
+from CardiacCompletionLib.files.reading import read_segmentation
 from CardiacCompletionLib.geometry.label_map import LabelMap
 from Training.cohort.compose import GAPS
 from Training.cohort.factors import population
@@ -86,11 +85,8 @@ def read_real(path: Path) -> LabelMap:
     Raises:
         CompletionError: when it cannot be read.
     """
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise CompletionError(f"{path} cannot be read as a label map.") from error
-    return LabelMap(sitk.GetArrayFromImage(image), ras_placement(image))
+    segmentation = read_segmentation(path)
+    return LabelMap(segmentation.layers[0], segmentation.ijk_to_ras)
 
 
 def write_dice(path: Path, overlaps: Mapping[str, Mapping[str, float]]) -> None:

@@ -6,6 +6,8 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.replaced import replaced
@@ -39,6 +41,14 @@ def factors_of(row: Mapping[str, str]) -> Factors:
     """The factors that a row records."""
     variants = {name: row[name] for rows in population().table["variants"].values() for name in rows}
     return Factors({name: float(row[name]) for name in population().names}, variants, surface_seed=int(row["seed"]))
+
+
+def same_heart(row: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether two rows are of one heart, but for what another computer rounds differently."""
+    numbers = [name for name in columns() if name.endswith("_ml") or name in population().names]
+    ours, theirs = (np.array([float(values[name]) for name in numbers]) for values in (row, other))
+    words = [name for name in columns() if name not in numbers and name != "spacing_mm"]
+    return all(row[name] == other[name] for name in words) and np.allclose(ours, theirs, rtol=1e-3, atol=0.05)
 
 
 def read_rows(folder: Path) -> dict[str, dict[str, str]]:

@@ -87,6 +87,18 @@ def origins_of(recipe: Mapping[str, Any]) -> dict[str, Origin]:
     return found
 
 
+def with_origins(recipe: Mapping[str, Any], origins: Mapping[str, Origin]) -> dict[str, Any]:
+    """The recipe, and in it and those it started from what each data set says of itself.
+
+    So weights that start from exported ones can name all that they rest on.
+    """
+    return {
+        **recipe,
+        "init": recipe["init"] and with_origins(recipe["init"], origins),
+        "origins": {name: origins[name].to_json() for name in recipe["data_sets"]},
+    }
+
+
 def source_sentences(origins: Mapping[str, Origin]) -> list[str]:
     """What a card says of the sources of these data sets, each once; one that does not name its source is named."""
     said = [
