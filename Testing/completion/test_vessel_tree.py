@@ -111,3 +111,15 @@ def test_what_fills_the_chest_is_no_vessel_and_stays_as_its_field_says() -> None
     trusted = Heart({"aorta": voxelised(ball(4), grid, size)}, (size,) * 3, grid)
     region = compose(trusted, {KEY: field}, VOCABULARY).heart.regions[KEY]
     assert region.mask.sum() * spacing**3 == pytest.approx(4 / 3 * np.pi * 76**3, rel=0.01)
+
+
+@pytest.mark.parametrize(("apart", "courses"), [(8, 0), (36, 8)])
+def test_a_few_crumbs_are_vessels_and_mere_dust_is_not(apart: int, courses: int) -> None:
+    size = 72
+    heights = np.full((size,) * 3, 20.0, dtype=np.float32)
+    for length in range(6):
+        heights[8 + length :: apart, 8::apart, 8::apart] = -1.0
+    lattice = Lattice(np.zeros(3), np.eye(3)[:, ::-1], (size,) * 3)
+    trusted = Heart({"aorta": voxelised(ball(1.5), np.eye(4), size)}, (size,) * 3, np.eye(4))
+    found = compose(trusted, {KEY: SampledField(heights, lattice)}, VOCABULARY).courses[KEY]
+    assert len(found) == courses
