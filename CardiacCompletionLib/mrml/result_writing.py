@@ -22,6 +22,7 @@ from CardiacCompletionLib.mrml.segmentation_reading import (
     ReadHeart,
     origin_of,
     seen_grid,
+    world_from_node,
 )
 
 _REFERENCE_ROLE = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
@@ -34,20 +35,28 @@ def new_output_beside(node: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLSeg
     scene = node.GetScene()
     output = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(f"{node.GetName()} completed"))
     output.CreateDefaultDisplayNodes()
-    output.SetAndObserveTransformNodeID(node.GetTransformNodeID())
+    _place_under_transform_of(node, output)
     place_beside(node, output)
     return output
 
 
-def check_output(output: slicer.vtkMRMLSegmentationNode) -> None:
-    """Ask before the work begins whether a result can be added to a segmentation.
+def check_output(output: slicer.vtkMRMLSegmentationNode, node: slicer.vtkMRMLSegmentationNode) -> None:
+    """Ask before the work begins whether the result of an input can be added to a segmentation; to an empty one it can.
 
     Raises:
-        CompletionError: if it holds surfaces where voxels are to be added.
+        CompletionError: if the output holds surfaces where voxels are to be added, or segments under another transform
+            than the input's, where the result would lie in another place.
     """
     segmentation = output.GetSegmentation()
-    if segmentation.GetNumberOfSegments() and segmentation.GetSourceRepresentationName() != LABELMAP:
+    if not segmentation.GetNumberOfSegments():
+        return
+    if segmentation.GetSourceRepresentationName() != LABELMAP:
         raise CompletionError(f"{output.GetName()} holds surfaces, not voxels: choose a new segmentation as output.")
+    if not np.allclose(world_from_node(output), world_from_node(node)):
+        raise CompletionError(
+            f"{output.GetName()} lies under another transform than {node.GetName()}: put both under the same one in "
+            "the Data module, or choose a new segmentation as output."
+        )
 
 
 def write_result(
@@ -60,10 +69,10 @@ def write_result(
 ) -> None:
     """Put a result into the scene.
 
-    Into another node than the input: trusted segments are copied there, their voxels as they are, and get the
-    structure's name, colour and terminology. Into the input itself: its segments stay, only the trusted ones are
-    tagged, and segments that an earlier completion inferred are replaced. How a cut structure goes on is a segment of
-    its own: that of the structure stays as it is.
+    Into another node than the input: it comes under the input's transform if it is empty; trusted segments are copied
+    there, their voxels as they are, and get the structure's name, colour and terminology. Into the input itself: its
+    segments stay, only the trusted ones are tagged, and segments that an earlier completion inferred are replaced. How
+    a cut structure goes on is a segment of its own: that of the structure stays as it is.
 
     Args:
         node: the input, from which ``read`` was read.
@@ -73,10 +82,12 @@ def write_result(
     Raises:
         CompletionError: see :func:`check_output`.
     """
-    check_output(output)
+    check_output(output, node)
     segmentation = output.GetSegmentation()
     wasModified = output.StartModify()
     try:
+        if output is not node and not segmentation.GetNumberOfSegments():
+            _place_under_transform_of(node, output)
         trusted = [read.segment_ids[key] for key in result.trusted]
         _clear_earlier(segmentation, own=output is node, kept=trusted)
         if output is not node:
@@ -94,6 +105,11 @@ def write_result(
         _set_geometry(output, node, grid)
     finally:
         output.EndModify(wasModified)
+
+
+def _place_under_transform_of(node: slicer.vtkMRMLSegmentationNode, output: slicer.vtkMRMLSegmentationNode) -> None:
+    transform = node.GetParentTransformNode()
+    output.SetAndObserveTransformNodeID(transform.GetID() if transform is not None else None)
 
 
 def mark_as_trusted(node: slicer.vtkMRMLSegmentationNode, ID: str) -> None:

@@ -95,7 +95,7 @@ class SceneCompletion:
         self._wanted_output = output
         self._output_in_scene = output is not None and output.GetScene() is not None
         if output is not None:
-            check_output(output)
+            check_output(output, node)
         if not trusted:
             raise CompletionError("No structure is trusted: choose at least one that is segmented well.")
         roles = cast(node, self._vocabulary.keys, self._vocabulary, options.convention, options.segments)
@@ -155,6 +155,8 @@ class SceneCompletion:
         created = output is None
         if created:
             output = new_output_beside(self._node)
+        # The user may have changed it since the work began; it is refused before anything is taken out of it.
+        check_output(output, self._node)
         self.undo = CompletionUndo(output, created)
         write_result(result, self._read, self._node, output, self._vocabulary, self._options.left_out)
         if self._options.reference_volume is not None:

@@ -18,10 +18,12 @@ class CompletionUndo:
     def __init__(self, output: slicer.vtkMRMLNode, created: bool) -> None:
         self._output = output
         self._before: slicer.vtkSegmentation | None = None
+        self._transform_id: str | None = None
         self._hearts = PlausibleHearts.detach(output)
         if not created:
             self._before = slicer.vtkSegmentation()
             self._before.DeepCopy(output.GetSegmentation())
+            self._transform_id = output.GetTransformNodeID()
 
     @property
     def possible(self) -> bool:
@@ -35,4 +37,6 @@ class CompletionUndo:
             remove_with_belongings(self._output)
         else:
             self._output.GetSegmentation().DeepCopy(self._before)
+            if not self._before.GetNumberOfSegments():  # only then did the completion put it under another transform
+                self._output.SetAndObserveTransformNodeID(self._transform_id)
             PlausibleHearts.attach(self._output, self._hearts)

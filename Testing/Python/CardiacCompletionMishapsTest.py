@@ -11,8 +11,19 @@ from unittest.mock import patch
 
 import slicer
 import vtk
-from panel import VENTRICLES, completeByButton, loadHeart, openPanel, segmentNames, settle, trust, waitUntil
+from panel import (
+    VENTRICLES,
+    completeByButton,
+    loadHeart,
+    openPanel,
+    segmentIdOf,
+    segmentNames,
+    settle,
+    trust,
+    waitUntil,
+)
 
+from CardiacCompletionLib.mrml.plausible_hearts import PlausibleHearts
 from CardiacCompletionLib.mrml.segmentation_reading import origin_of
 
 
@@ -169,6 +180,38 @@ class CardiacCompletionMishapsTest(unittest.TestCase):
         self.ui.completeButton.click()
         assert self.widget.run is None
         assert "harden it first" in self.ui.statusLabel.text
+
+    def chosenOutput(self) -> slicer.vtkMRMLSegmentationNode:
+        """A segmentation that the user has drawn something into, and chosen as output."""
+        output = loadHeart("Output")
+        for name in ("Left ventricle", "Myocardium", "Right ventricle"):
+            output.GetSegmentation().RemoveSegment(segmentIdOf(output, name))
+        self.ui.outputSelector.setCurrentNode(output)
+        return output
+
+    def moveUp(self, node: slicer.vtkMRMLSegmentationNode) -> None:
+        transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Up")
+        matrix = _scaling(1.0, 1.0, 1.0)
+        matrix.SetElement(2, 3, 50.0)
+        transform.SetMatrixTransformToParent(matrix)
+        node.SetAndObserveTransformNodeID(transform.GetID())
+
+    def test_an_output_under_another_transform_is_refused_before_anything_starts(self) -> None:
+        self.moveUp(self.chosenOutput())
+        trust(self.widget, VENTRICLES)
+        self.ui.completeButton.click()
+        assert self.widget.run is None
+        assert "Output lies under another transform than Heart" in self.ui.statusLabel.text
+
+    def test_an_output_that_is_moved_away_meanwhile_keeps_all_it_has(self) -> None:
+        output = self.chosenOutput()
+        PlausibleHearts.attach(output, [loadHeart("Plausible")])
+        self.startCompletion()
+        self.moveUp(output)
+        waitUntil(lambda: self.widget.run is None)
+        assert "Output lies under another transform than Heart" in self.ui.statusLabel.text
+        assert segmentNames(output) == {"Left atrium"}
+        assert PlausibleHearts.of(output) is not None
 
     def test_of_a_sequence_the_panel_says_that_it_completes_one_frame(self) -> None:
         heart = loadHeart()

@@ -12,6 +12,8 @@ from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, labelmap_image, 
 # Oblique, anisotropic, and left-handed in no axis: index (i, j, k) to RAS mm.
 OBLIQUE = np.array([[1.4, 0.2, -0.3, -60.0], [-0.2, 1.5, 0.4, -80.0], [0.25, -0.3, 2.0, 20.0], [0.0, 0.0, 0.0, 1.0]])
 SHAPE = (40, 60, 70)
+# A quarter turn and a shift, RAS mm.
+TURN = np.array([[0.0, -1.0, 0.0, 12.0], [1.0, 0.0, 0.0, -7.0], [0.0, 0.0, 1.0, 40.0], [0, 0, 0, 1.0]])
 
 
 def ball(centre: tuple[float, float, float], radius: float, matrix: np.ndarray = OBLIQUE) -> np.ndarray:

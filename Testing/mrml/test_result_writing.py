@@ -9,53 +9,24 @@ import pytest
 import slicer
 import vtk
 
-from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.terminology import structure_of
-from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
-from CardiacCompletionLib.completion.composition import compose
-from CardiacCompletionLib.completion.field import SampledField
 from CardiacCompletionLib.completion.result import CompletionResult
-from CardiacCompletionLib.errors import CompletionError
-from CardiacCompletionLib.geometry.lattice import Lattice
 from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.mrml.acceptance import accept
 from CardiacCompletionLib.mrml.casting import cast
 from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, reference_grid
 from CardiacCompletionLib.mrml.result_writing import mark_as_trusted, new_output_beside, write_result
 from CardiacCompletionLib.mrml.segmentation_reading import origin_of, read_heart
-from Testing.mrml.phantoms import SHAPE, linear_transform, partial_heart, segment_id, segmentation_of, voxels_of
-
-VOCABULARY = load_vocabulary()
-TRUSTED = ("left_ventricle", "myocardium")
-# One ball inside the input's grid, one that leaves it at the end of its axes, one before their beginning.
-INFERRED = {
-    "left_atrium": ((20.0, -45.0, 60.0), 15.0),
-    "pulmonary_artery": ((20.0, 10.0, 100.0), 16.0),
-    "right_ventricle": ((-30.0, -35.0, 14.0), 14.0),
-}
-
-
-def read_trusted(node):
-    return read_heart(node, {key: segment_id(node, key) for key in TRUSTED})
-
-
-def balls_around(heart: Heart, inferred=INFERRED) -> CompletionResult:
-    """What the engine would give if it inferred balls: the engine's own composition, without a network."""
-    fields = {}
-    for key, (centre, radius) in inferred.items():
-        lattice = Lattice.around(np.array(centre), radius + 6.0, 1.0, heart.ijk_to_ras[:3, :3][:, ::-1])
-        distances = np.linalg.norm(lattice.all_points() - centre, axis=1).reshape(lattice.shape) - radius
-        fields[key] = SampledField(distances.astype(np.float32), lattice)
-    whole = compose(heart, fields, VOCABULARY).heart
-    return CompletionResult(whole, tuple(heart.regions), tuple(inferred), (), {})
-
-
-def complete(node, output=None, left_out=()):
-    read = read_trusted(node)
-    result = balls_around(read.heart)
-    output = output or new_output_beside(node)
-    write_result(result, read, node, output, VOCABULARY, left_out)
-    return output, result
+from Testing.mrml.completions import INFERRED, TRUSTED, VOCABULARY, balls_around, complete, read_trusted
+from Testing.mrml.phantoms import (
+    SHAPE,
+    TURN,
+    linear_transform,
+    partial_heart,
+    segment_id,
+    segmentation_of,
+    voxels_of,
+)
 
 
 def _points(heart, key):
@@ -125,11 +96,10 @@ def test_nothing_overlaps(scene):
 
 
 def test_a_result_under_a_transform_stays_under_it_and_in_its_place(scene):
-    turn = np.array([[0.0, -1.0, 0.0, 12.0], [1.0, 0.0, 0.0, -7.0], [0.0, 0.0, 1.0, 40.0], [0, 0, 0, 1.0]])
     node = segmentation_of(partial_heart())
-    node.SetAndObserveTransformNodeID(linear_transform(turn).GetID())
+    node.SetAndObserveTransformNodeID(linear_transform(TURN).GetID())
     read = read_trusted(node)
-    centre = turn[:3, :3] @ INFERRED["pulmonary_artery"][0] + turn[:3, 3]
+    centre = TURN[:3, :3] @ INFERRED["pulmonary_artery"][0] + TURN[:3, 3]
     result = balls_around(read.heart, {"pulmonary_artery": (tuple(centre), 16.0)})
     output = new_output_beside(node)
     write_result(result, read, node, output, VOCABULARY)
@@ -174,11 +144,10 @@ def test_a_structure_that_the_scan_cut_off_is_still_cut_off_in_the_next_round(sc
 def test_a_hardened_transform_makes_what_was_remembered_void(scene):
     node = segmentation_of(partial_heart())
     output, result = complete(node)
-    turn = np.array([[0.0, -1.0, 0.0, 12.0], [1.0, 0.0, 0.0, -7.0], [0.0, 0.0, 1.0, 40.0], [0, 0, 0, 1.0]])
-    output.SetAndObserveTransformNodeID(linear_transform(turn).GetID())
+    output.SetAndObserveTransformNodeID(linear_transform(TURN).GetID())
     output.HardenTransform()
     moved = read_heart(output, {"left_ventricle": segment_id(output, "Left ventricle")}).heart
-    expected = _points(result.heart, "left_ventricle") @ turn[:3, :3].T + turn[:3, 3]
+    expected = _points(result.heart, "left_ventricle") @ TURN[:3, :3].T + TURN[:3, 3]
     assert np.linalg.norm(_points(moved, "left_ventricle").mean(axis=0) - expected.mean(axis=0)) < 0.5
 
 
@@ -275,18 +244,6 @@ def test_everything_survives_a_seg_nrrd(scene, tmp_path: Path):
         before = read_heart(output, {"x": segment_id(output, name)}).heart
         after = read_heart(loaded, {"x": segment_id(loaded, name)}).heart
         assert after.volume_ml("x") == pytest.approx(before.volume_ml("x"), rel=1e-6)
-
-
-def test_surfaces_are_no_place_to_add_voxels_to(scene):
-    node = segmentation_of(partial_heart())
-    surfaces = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Surfaces")
-    surfaces.SetSourceRepresentationToClosedSurface()
-    sphere = vtk.vtkSphereSource()
-    sphere.Update()
-    surfaces.AddSegmentFromClosedSurfaceRepresentation(sphere.GetOutput(), "ball", [1, 0, 0], "ball")
-    with pytest.raises(CompletionError, match="Surfaces holds surfaces, not voxels"):
-        complete(node, output=surfaces)
-    assert surfaces.GetSegmentation().GetNumberOfSegments() == 1
 
 
 def test_a_grid_knows_its_extent():
