@@ -91,7 +91,7 @@ def write_result(
         trusted = [read.segment_ids[key] for key in result.trusted]
         _clear_earlier(segmentation, own=output is node, kept=trusted)
         if output is not node:
-            _copy_trusted(result, read, segmentation, vocabulary)
+            trusted = _copy_trusted(result, read, segmentation, vocabulary)
         for ID in trusted:
             mark_as_trusted(output, ID)
         grid = result_grid(result, read)
@@ -135,11 +135,17 @@ def _clear_earlier(segmentation: slicer.vtkSegmentation, own: bool, kept: Collec
 
 def _copy_trusted(
     result: CompletionResult, read: ReadHeart, segmentation: slicer.vtkSegmentation, vocabulary: Vocabulary
-) -> None:
+) -> list[str]:
+    """Copy the trusted segments; the IDs they got, since the user's own segments may have those of the input's."""
     segmentation.SetSourceRepresentationName(LABELMAP)
+    IDs = []
     for key in result.trusted:
-        segmentation.CopySegmentFromSegmentation(read.copies, read.segment_ids[key])
-        _describe(segmentation.GetSegment(read.segment_ids[key]), vocabulary[key])
+        segment = slicer.vtkSegment()
+        segment.DeepCopy(read.copies.GetSegment(read.segment_ids[key]))
+        _describe(segment, vocabulary[key])
+        IDs.append(segmentation.GenerateUniqueSegmentID(read.segment_ids[key]))
+        segmentation.AddSegment(segment, IDs[-1])
+    return IDs
 
 
 def add_inferred(

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import vtk
 
 from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.mrml.oriented_image import VoxelGrid, labelmap_image
 from CardiacCompletionLib.mrml.result_writing import check_output
+from CardiacCompletionLib.mrml.segmentation_reading import origin_of
 from CardiacCompletionLib.mrml.undo import CompletionUndo
-from Testing.mrml.completions import complete
+from Testing.mrml.completions import INFERRED, TRUSTED, VOCABULARY, complete
 from Testing.mrml.phantoms import (
+    OBLIQUE,
+    SHAPE,
     TURN,
     bent_transform,
     linear_transform,
     partial_heart,
     segment_id,
     segmentation_of,
+    voxels_of,
 )
 
 
@@ -45,6 +51,29 @@ def test_an_empty_output_comes_under_the_transform_of_the_input_and_undo_takes_i
     undo.restore()
     assert output.GetTransformNodeID() == before
     assert output.GetSegmentation().GetNumberOfSegments() == 0
+
+
+def test_segments_of_the_user_s_own_stay_though_they_have_the_same_ids(scene):
+    """As in a copy of the input, and in what an earlier completion wrote and the user has taken over."""
+    masks = partial_heart()
+    node, output = segmentation_of(masks), scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Output")
+    own = [segment_id(node, "left_ventricle"), "left_atrium", "left_ventricle_continued"]
+    for identifier in own:
+        image = labelmap_image(masks["aorta"], VoxelGrid(OBLIQUE, (0, 0, 0), SHAPE))
+        output.AddSegmentFromBinaryLabelmapRepresentation(image, f"my {identifier}", [1, 1, 0], identifier)
+    segmentation = output.GetSegmentation()
+    for _ in range(2):  # what the first one wrote the second one replaces
+        complete(node, output=output)
+        assert segmentation.GetNumberOfSegments() == len(own) + len(TRUSTED) + len(INFERRED)
+        for identifier in own:
+            segment = segmentation.GetSegment(identifier)
+            assert (segment.GetName(), origin_of(segment), segment.GetColor()) == (f"my {identifier}", None, (1, 1, 0))
+            np.testing.assert_array_equal(voxels_of(output, identifier, SHAPE), masks["aorta"])
+        for key in TRUSTED:
+            identifier = segment_id(output, VOCABULARY[key].name)
+            assert origin_of(segmentation.GetSegment(identifier)) == "trusted"
+            np.testing.assert_array_equal(voxels_of(output, identifier, SHAPE), masks[key])
+        assert origin_of(segmentation.GetSegment(segment_id(output, "Left atrium"))) == "inferred"
 
 
 def test_surfaces_are_no_place_to_add_voxels_to(scene):
