@@ -59,6 +59,8 @@ class ResultSection:
 
     def _onAcceptButton(self) -> None:
         accept(self._node, self.table.selectedSegmentId)
+        # What has been accepted, perhaps edited before, is the user's own work: undoing would take it back too.
+        self.undo = None
         self._onAccepted(self._node)
 
     def _onUndoButton(self) -> None:

@@ -296,6 +296,24 @@ class CardiacCompletionPanelTest(unittest.TestCase):
         self.ui.undoButton.click()
         assert segmentNames(heart) == before
 
+    def test_what_was_accepted_cannot_be_undone_but_the_completion_after_it_can(self) -> None:
+        self.ui.inputSelector.setCurrentNode(loadHeart())
+        trust(self.widget, VENTRICLES)
+        result = completeByButton(self.widget)
+        assert self.ui.undoButton.enabled
+        atrium = segmentIdOf(result, "Left atrium")
+        self.widget.result.table.select(atrium)
+        self.ui.acceptButton.click()
+        assert not self.ui.undoButton.enabled
+        self.ui.undoButton.click()
+        assert result.GetScene() is not None
+        before = segmentNames(result)
+        choose(self.widget.structures.useCombo("aorta"), "leaveOut")
+        assert segmentNames(completeByButton(self.widget)) == before - {"Aorta"}
+        self.ui.undoButton.click()
+        assert segmentNames(result) == before
+        assert origin_of(result.GetSegmentation().GetSegment(atrium)) == "trusted"
+
     def test_progress_is_shown_and_slicer_stays_usable(self) -> None:
         self.ui.inputSelector.setCurrentNode(loadHeart())
         trust(self.widget, VENTRICLES)
