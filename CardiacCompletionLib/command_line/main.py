@@ -11,7 +11,7 @@ from pathlib import Path
 from CardiacCompletionLib.anatomy.certainty import Certainty
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary, load_vocabulary
 from CardiacCompletionLib.completion.result import CompletionResult
-from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.errors import CompletionError, lack_of_memory_explained
 from CardiacCompletionLib.files.reading import read_segmentation
 from CardiacCompletionLib.files.replaced import replaced
 from CardiacCompletionLib.files.writing import check_folder, check_output, write_heart
@@ -23,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; exit status 0, or 2 with one sentence on standard error."""
     arguments = _parser(load_vocabulary()).parse_args(argv)
     try:
-        arguments.run(arguments, load_vocabulary())
+        with lack_of_memory_explained():
+            arguments.run(arguments, load_vocabulary())
     except CompletionError as error:
         print(error, file=sys.stderr)
         return 2

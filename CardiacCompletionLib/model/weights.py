@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.errors import CompletionError, lacks_memory
 from CardiacCompletionLib.geometry.frame import Reference
 from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
@@ -64,6 +64,8 @@ def load_model(path: str | Path | None = None, device: str = "cpu") -> TrainedMo
     except SafetensorError as error:
         raise CompletionError(f"The weights {path.name} are damaged or not safetensors: fetch them again.") from error
     except (KeyError, TypeError, RuntimeError) as error:
+        if lacks_memory(error):
+            raise
         raise CompletionError(f"The weights {path.name} were made for another version of CardiacCompletion.") from error
     return TrainedModel(network.to(device).eval(), reference, card)
 

@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 
 from CardiacCompletionLib.completion.completer import HeartCompleter
-from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.errors import CompletionError, lack_of_memory_explained, lacks_memory
 from CardiacCompletionLib.mrml.exchange import append_message, read_request, write_result
 
 # Without work the process goes, and with it the memory it holds on a graphics card.
@@ -32,8 +32,11 @@ def main() -> None:
         except queue.Empty:
             return
         try:
-            engine.answer(folder)
+            with lack_of_memory_explained():
+                engine.answer(folder)
         except CompletionError as error:
+            if error.__cause__ is not None:
+                traceback.print_exc()
             _answer_with(folder, str(error))
         except Exception as error:
             # A folder that is gone means that nobody waits for the answer any more.
@@ -97,7 +100,8 @@ def _check_torch(device: str) -> None:
         place = "cuda" if device in ("auto", "cuda") and torch.cuda.is_available() else "cpu"
         works = float(torch.ones(2, device=place).sum()) == 2.0
     except (ImportError, OSError, RuntimeError) as error:
-        traceback.print_exc()
+        if lacks_memory(error):  # of a graphics card that others have filled
+            raise
         raise CompletionError(
             f"PyTorch cannot be used ({error}): in the module PyTorch Util uninstall it, restart Slicer, then install "
             "it again with another computation backend."

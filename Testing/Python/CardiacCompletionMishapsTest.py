@@ -159,6 +159,14 @@ class CardiacCompletionMishapsTest(unittest.TestCase):
         )
         assert "PyTorch cannot be used (no kernel image for cuda)" in said
 
+    def test_a_graphics_card_that_is_full_is_not_blamed_on_torch(self) -> None:
+        said = self.completeWithTorch(
+            "class cuda:\n    is_available = staticmethod(lambda: True)\n"
+            "def set_num_threads(count): pass\n"
+            "def ones(count, device): raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 MiB.')\n"
+        )
+        assert "There is not enough memory for this completion" in said
+
     def test_nothing_trusted_leaves_the_button_disabled_with_the_reason(self) -> None:
         assert not self.ui.completeButton.enabled
         assert self.ui.completeButton.toolTip == "Trust at least one structure."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,15 @@ def test_bad_requests_are_answered_in_one_sentence(tmp_path: Path, capsys: pytes
     assert "model card" in refused([*good, "--weights", str(tmp_path / "w.safetensors")], capsys)
     assert "no file" in refused(["inspect", str(tmp_path / "gone.nii")], capsys)
     assert not list(tmp_path.iterdir())
+
+
+def test_lack_of_memory_is_answered_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = shutil.copy(resource_path("Weights", "cardiac10.safetensors"), tmp_path)
+    card = json.loads(resource_path("Weights", "cardiac10.json").read_text(encoding="utf-8"))
+    card["architecture"]["latents"] = 2**44
+    (tmp_path / "cardiac10.json").write_text(json.dumps(card), encoding="utf-8")
+    request = ["complete", str(PARTIAL), "--trusted", TRUSTED, "--output", str(tmp_path / "o.nrrd")]
+    assert "not enough memory" in refused([*request, "--weights", str(weights)], capsys)
 
 
 def test_a_wrong_label_convention_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.errors import CompletionError, lack_of_memory_explained
 from CardiacCompletionLib.geometry.frame import Reference, TypicalPlace
 from CardiacCompletionLib.model import HeartAutoEncoder, HeartModelConfig
 from CardiacCompletionLib.model.weights import load_model, pick_device, save_model
@@ -79,6 +79,16 @@ def test_a_card_of_another_version_is_refused(saved: tuple[HeartAutoEncoder, Pat
     path.with_suffix(".json").write_text(json.dumps({**card, **change}))
     with pytest.raises(CompletionError, match="another version"):
         load_model(path)
+
+
+def test_weights_for_which_memory_lacks_are_not_said_to_be_of_another_version(
+    saved: tuple[HeartAutoEncoder, Path],
+) -> None:
+    path = saved[1].with_suffix(".json")
+    card = json.loads(path.read_text())
+    path.write_text(json.dumps({**card, "architecture": {**card["architecture"], "latents": 2**44}}))
+    with pytest.raises(CompletionError, match="not enough memory"), lack_of_memory_explained():
+        load_model(saved[1])
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

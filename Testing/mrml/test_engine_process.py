@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import stat
 import sys
 import time
@@ -189,6 +191,19 @@ def test_a_refusal_comes_as_the_engine_s_sentence(engine, heart):
     job = _finish(engine.submit(heart, Request(_TRUSTED, weights="/nowhere/w.safetensors")))
     assert job.error.startswith("The model card /nowhere/w.json is missing or damaged")
     assert engine.running
+
+
+def test_lack_of_memory_comes_as_a_sentence_and_the_log_says_where(engine, heart, tmp_path: Path, caplog):
+    weights = shutil.copy(resource_path("Weights", "cardiac10.safetensors"), tmp_path)
+    card = json.loads(resource_path("Weights", "cardiac10.json").read_text(encoding="utf-8"))
+    card["architecture"]["latents"] = 2**44
+    (tmp_path / "cardiac10.json").write_text(json.dumps(card), encoding="utf-8")
+    job = _finish(engine.submit(heart, Request(_TRUSTED, device="cpu", weights=str(weights))))
+    assert job.error.startswith("There is not enough memory for this completion: choose a coarser spacing")
+    assert engine.running
+    with caplog.at_level("INFO"):
+        engine.stop()
+    assert "load_model" in caplog.text
 
 
 def test_no_warning_names_what_the_user_left_out(engine, heart, tmp_path: Path):
