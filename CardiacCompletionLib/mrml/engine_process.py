@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import slicer
@@ -38,8 +39,9 @@ class EngineJob:
         error: a sentence for the user, if it failed.
     """
 
-    def __init__(self, process: subprocess.Popen, folder: Path) -> None:
-        self._process = process
+    def __init__(self, process: subprocess.Popen, folder: Path, on_end: Callable[[subprocess.Popen], None]) -> None:
+        """``on_end`` is called with the process if it ends before it has answered."""
+        self._process, self._on_end = process, on_end
         self._folder = folder
         self._position = 0
         self.fraction = 0.0
@@ -60,7 +62,11 @@ class EngineJob:
         for message in messages:
             self._take(message)
         if ended and not self.finished:
-            self.error = "The completion stopped unexpectedly, perhaps for lack of memory: try a larger spacing."
+            self._on_end(self._process)
+            self.error = (
+                "The completion stopped unexpectedly, perhaps for lack of memory: try a larger spacing, or see the log "
+                "of Slicer."
+            )
         if self.finished:
             self.forget()
         return self.finished
@@ -103,29 +109,44 @@ class EngineProcess:
             self._process.stdin.write(f"{folder}\n".encode())
             self._process.stdin.flush()
         except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            logging.error("The completion engine takes no request: %s", error)
+            self.stop()
             raise CompletionError("The completion engine does not start: see the log of Slicer.") from error
-        return EngineJob(self._process, folder)
+        return EngineJob(self._process, folder, self._ended)
 
     def stop(self) -> None:
         """End the process now, whatever it is doing."""
         if self._process is None:
             return
+        status = self._process.poll()
         # PythonSlicer is a launcher: its child notices by its closed input that it has to go.
         self._process.kill()
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         self._process.wait()
         self._process = None
-        text = self._log.read_text(encoding="utf-8", errors="replace").strip()
+        if status:
+            logging.error("The completion engine ended by itself with status %s.", status)
+        try:
+            text = self._log.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError as error:
+            text = f"What it said cannot be read: {error}"
         if text:
             logging.info("Completion engine:\n%s", text)
         # On Windows a launcher's child may hold the file a moment longer; Slicer clears the folder in the end.
         with contextlib.suppress(OSError):
             self._log.unlink(missing_ok=True)
 
+    def _ended(self, process: subprocess.Popen) -> None:
+        """Bring what a process said that ended by itself to Slicer's log now, where its user is sent to look."""
+        if process is self._process:
+            self.stop()
+
     def _start(self) -> None:
         self.stop()
-        environment = {**slicer.util.startupEnvironment(), "PYTHONUTF8": "1"}
+        # With the fault handler a crash of the interpreter, too, leaves its traceback in the log.
+        environment = {**slicer.util.startupEnvironment(), "PYTHONUTF8": "1", "PYTHONFAULTHANDLER": "1"}
         # Not by PYTHONPATH, which a launcher may set anew.
         code = f"import sys; sys.path.insert(0, {str(_LIBRARY)!r}); from {_WORKER} import main; main()"
         python = shutil.which("PythonSlicer") or sys.executable
@@ -141,6 +162,7 @@ class EngineProcess:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:
+            logging.error("%s cannot be started: %s", python, error)
             raise CompletionError("The completion engine does not start: see the log of Slicer.") from error
         finally:
             os.close(handle)

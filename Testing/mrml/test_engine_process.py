@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import stat
 import sys
 import time
@@ -12,33 +13,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import slicer
 
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
-from CardiacCompletionLib.completion.result import CompletionResult
-from CardiacCompletionLib.completion.samples import Samples
-from CardiacCompletionLib.geometry.lattice import Lattice
-from CardiacCompletionLib.geometry.region import Region
+from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.model.weights import load_model, save_model
 from CardiacCompletionLib.mrml.casting import cast, players
 from CardiacCompletionLib.mrml.engine_process import EngineJob, EngineProcess
-from CardiacCompletionLib.mrml.exchange import (
-    Request,
-    append_message,
-    read_messages,
-    read_request,
-    read_result,
-    write_request,
-    write_result,
-)
+from CardiacCompletionLib.mrml.exchange import Request
 from CardiacCompletionLib.mrml.segmentation_reading import read_heart
 from CardiacCompletionLib.resources import resource_path
 from Training.baselines.stiff_mean_heart import blank_network
 
-_SHEARED = np.array([[1.0, 0.3, 0.0, -7.5], [0.1, 0.9, 0.0, 2.0], [0.0, -0.2, 2.0, 1 / 3], [0, 0, 0, 1.0]])
 _TRUSTED = ("left_ventricle", "myocardium", "right_ventricle")
 
 
@@ -66,100 +54,6 @@ def _wait(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 def _finish(job: EngineJob) -> EngineJob:
     _wait(job.poll)
     return job
-
-
-def _small_heart() -> Heart:
-    mask = np.random.default_rng(1).random((4, 5, 6)) > 0.4
-    return Heart({"aorta": Region(mask, (1, 2, 3)), "left_atrium": Region(~mask, (0, 0, 0))}, (9, 9, 9), _SHEARED)
-
-
-def _assert_same(one: Heart, other: Heart) -> None:
-    assert one.shape == other.shape
-    assert one.regions.keys() == other.regions.keys()
-    np.testing.assert_array_equal(one.ijk_to_ras, other.ijk_to_ras)
-    for key, region in one.regions.items():
-        assert region.start == other.regions[key].start
-        np.testing.assert_array_equal(region.mask, other.regions[key].mask)
-
-
-def test_a_request_arrives_as_it_was_sent_even_sheared(tmp_path: Path):
-    request = Request(
-        ("aorta",), spacing=0.7, device="cpu", weights="/a path/w.safetensors", samples=3, left_out=("aorta",)
-    )
-    write_request(tmp_path, _small_heart(), request)
-    heart, received = read_request(tmp_path)
-    assert received == request
-    _assert_same(heart, _small_heart())
-
-
-def test_a_result_arrives_as_it_was_sent(tmp_path: Path):
-    part = Region(np.ones((2, 3, 4), dtype=bool), (1, 0, 0))
-    sent = CompletionResult(
-        _small_heart(),
-        ("aorta",),
-        ("left_atrium",),
-        ("Mind the gap.",),
-        {"fields": 1.5},
-        cut=("aorta",),
-        continued={"aorta": part},
-        unlikeness=0.7,
-    )
-    write_result(tmp_path, sent)
-    received = read_result(tmp_path)
-    _assert_same(received.heart, sent.heart)
-    assert (received.trusted, received.inferred, received.warnings) == (sent.trusted, sent.inferred, sent.warnings)
-    assert received.timings == sent.timings
-    assert (received.cut, received.unlikeness) == (sent.cut, sent.unlikeness)
-    assert received.continued["aorta"].start == part.start
-    np.testing.assert_array_equal(received.continued["aorta"].mask, part.mask)
-
-
-def test_samples_arrive_as_they_were_drawn(tmp_path: Path):
-    heart = _small_heart()
-    lattice = Lattice(np.array([1.0, 2.0, 1 / 3]), _SHEARED[:3, :3][:, ::-1], heart.shape)
-    confidence, reach = {"aorta": 0.9, "left_atrium": 0.1}, {"left_atrium": (-0.5, 2.5)}
-    kept = {"left_ventricle": heart.regions["aorta"].shifted((1, 0, 0))}
-    drawn = Samples(lattice, (heart.regions, {"aorta": heart.regions["aorta"]}), confidence, reach, kept)
-    write_result(tmp_path, CompletionResult(heart, (), ("aorta", "left_atrium"), (), {}, samples=drawn))
-    samples = read_result(tmp_path).samples
-    assert samples.count == 2
-    assert samples.confidence == drawn.confidence
-    _assert_same(samples.heart(0), drawn.heart(0))
-    np.testing.assert_array_equal(samples.kept["left_ventricle"].mask, kept["left_ventricle"].mask)
-    assert samples.hearts[1].keys() == {"aorta"}
-    assert samples.share("left_atrium").max() == 0.5
-    np.testing.assert_array_equal(samples.probability["left_atrium"], drawn.probability["left_atrium"])
-    for key in confidence:
-        assert samples.interval_ml(key) == drawn.interval_ml(key)
-
-
-def test_a_contact_that_is_missing_arrives_as_a_warning(tmp_path: Path):
-    ball = Region(np.ones((2, 2, 2), dtype=bool), (0, 0, 0))
-    apart = {"right_atrium": ball, "right_ventricle": ball.shifted((5, 0, 0))}
-    sent = CompletionResult(Heart(apart, (9, 9, 9), _SHEARED), ("right_ventricle",), ("right_atrium",), ("Mind.",), {})
-    write_result(tmp_path, sent)
-    said = read_result(tmp_path).warnings
-    assert said[0] == "Mind."
-    assert said[1].startswith("Right atrium and Right ventricle should touch and do not")
-    write_result(tmp_path, sent, left_out=["right_atrium"])
-    assert read_result(tmp_path).warnings == ("Mind.",)
-    met = replace(sent, heart=Heart({**apart, "right_atrium": ball.shifted((3, 0, 0))}, (9, 9, 9), _SHEARED))
-    assert met.concerns() == ("Mind.",)
-    # What the user has drawn apart is not for the completion to blame.
-    assert replace(sent, trusted=tuple(apart), inferred=()).concerns() == ("Mind.",)
-
-
-def test_half_a_message_waits_for_its_other_half(tmp_path: Path):
-    append_message(tmp_path, progress=0.5, text="Größe")
-    path = next(tmp_path.iterdir())
-    with path.open("ab") as file:
-        file.write(b'{"done": tr')
-    messages, position = read_messages(tmp_path, 0)
-    assert messages == [{"progress": 0.5, "text": "Größe"}]
-    assert read_messages(tmp_path, position) == ([], position)
-    with path.open("ab") as file:
-        file.write(b"ue}\n")
-    assert read_messages(tmp_path, position)[0] == [{"done": True}]
 
 
 def test_a_heart_goes_over_and_comes_back_whole(engine, heart):
@@ -229,14 +123,73 @@ def test_an_abandoned_request_does_not_hold_up_the_next(engine, heart):
     assert not slow.finished
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that a process dies of with a traceback")
+def test_when_the_engine_crashes_slicer_s_log_says_where_at_once(engine, heart, caplog):
+    job = engine.submit(heart, Request(_TRUSTED, spacing=0.5, device="cpu"))
+    _wait(lambda: job.poll() or job.fraction > 0.1)
+    with caplog.at_level("INFO"):
+        engine._process.send_signal(signal.SIGABRT)
+        _finish(job)
+        assert job.error.startswith("The completion stopped unexpectedly")
+        assert job.error.endswith("see the log of Slicer.")
+    assert f"ended by itself with status {-signal.SIGABRT}" in caplog.text
+    assert "Fatal Python error: Aborted" in caplog.text
+    assert "engine_worker.py" in caplog.text
+    assert _finish(engine.submit(heart, Request(_TRUSTED, spacing=5.0, device="cpu"))).error is None
+
+
+def _launcher(folder: Path, content: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this be the PythonSlicer that starts the engine."""
+    path = folder / "PythonSlicer"
+    path.write_text(content, encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for the launcher is a shell script")
+def test_why_the_engine_takes_no_request_is_in_the_log(engine, heart, tmp_path: Path, monkeypatch, caplog):
+    go, closed = tmp_path / "go", tmp_path / "closed"
+    waiting = f'while [ ! -e "{go}" ]; do sleep 0.05; done\n'
+    _launcher(
+        tmp_path, f'#!/bin/sh\n{waiting}echo Quarantined >&2\nexec 0<&-\ntouch "{closed}"\nsleep 10\n', monkeypatch
+    )
+    first = engine.submit(heart, Request(("aorta",)))
+    go.touch()
+    _wait(closed.exists)
+    with caplog.at_level("INFO"), pytest.raises(CompletionError, match="does not start: see the log of Slicer"):
+        engine.submit(heart, Request(("aorta",)))
+    assert "takes no request" in caplog.text
+    assert "Quarantined" in caplog.text
+    first.forget()
+    assert not list(Path(slicer.app.temporaryPath).glob("job-*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for the launcher is no program of Windows")
+def test_why_the_engine_cannot_be_started_is_in_the_log(engine, heart, tmp_path: Path, monkeypatch, caplog):
+    _launcher(tmp_path, "no program", monkeypatch)
+    with pytest.raises(CompletionError, match="does not start: see the log of Slicer"):
+        engine.submit(heart, Request(("aorta",)))
+    assert "PythonSlicer cannot be started" in caplog.text
+
+
+def test_a_log_that_cannot_be_read_is_said_in_the_log(engine, heart, caplog):
+    _finish(engine.submit(heart, Request(("aorta",), device="cpu")))
+    for path in Path(slicer.app.temporaryPath).glob("engine-*.log"):
+        path.unlink()
+        path.mkdir()
+    with caplog.at_level("INFO"):
+        engine.stop()
+    for path in Path(slicer.app.temporaryPath).glob("engine-*.log"):
+        path.rmdir()
+    assert "What it said cannot be read" in caplog.text
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for the launcher is a shell script")
 def test_stopping_ends_the_process_behind_a_launcher(engine, heart, tmp_path: Path, monkeypatch):
     """PythonSlicer starts Python as its child: killing the launcher alone would leave the work running."""
-    launcher, note = tmp_path / "PythonSlicer", tmp_path / "pid"
+    note = tmp_path / "pid"
     script = f'#!/bin/sh\nexec 3<&0\n"{sys.executable}" "$@" <&3 3<&- &\necho $! > "{note}"\nwait\n'
-    launcher.write_text(script, encoding="utf-8")
-    launcher.chmod(launcher.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    _launcher(tmp_path, script, monkeypatch)
     job = engine.submit(heart, Request(_TRUSTED, spacing=0.5, device="cpu"))
     _wait(lambda: job.poll() or job.fraction > 0.1)
     assert job.error is None
