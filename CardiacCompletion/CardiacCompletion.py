@@ -427,7 +427,7 @@ class CardiacCompletionLogic(ScriptedLoadableModuleLogic):
             outputSegmentationNode: where the result goes; None for a new segmentation beside the input, the input
                 itself to add to it.
             spacing: mm at which inferred surfaces are resolved.
-            device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+            device: ``auto`` (``cuda`` if there is one, else ``cpu``), ``cpu``, ``cuda``, or ``mps``, which is untried.
             waitForCompletion: False to return at once with a run that goes on in the background.
             progress: called with the fraction done, 0 to 1, and what is being done.
             segments: key -> segment ID, where names and terminology do not say which segment is which.

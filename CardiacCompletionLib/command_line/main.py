@@ -62,7 +62,12 @@ def _parser(vocabulary: Vocabulary) -> argparse.ArgumentParser:
         help="how likely each voxel is, a volume per inferred structure; needs --samples",
     )
     complete.add_argument("--force", action="store_true", help="complete even what looks wrong")
-    complete.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    complete.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        default="auto",
+        help="auto: cuda if there is one, else cpu; mps is untried",
+    )
     complete.set_defaults(run=_complete)
 
     inspect = commands.add_parser("inspect", help="which structure each label or segment maps to, and why")

@@ -34,7 +34,7 @@ class MeanHeart(nn.Module):
 
     def expectation(self, structures: tuple[str, ...]) -> Expectation:
         """The distribution of numbers that this heart was made with."""
-        mean, covariance = self.number_mean.double().cpu().numpy(), self.number_covariance.double().cpu().numpy()
+        mean, covariance = self.number_mean.cpu().double().numpy(), self.number_covariance.cpu().double().numpy()
         return Expectation(structures, self.anchors.cpu().numpy(), mean, covariance)
 
     def set_expectation(self, expectation: Expectation) -> None:
@@ -51,8 +51,8 @@ class MeanHeart(nn.Module):
         Returns:
             float64 [..., K], in standard deviations.
         """
-        mean = np.clip(sparse_nodes(self.field[structure].double().cpu().numpy()), -BAND, BAND)
-        modes = sparse_nodes(self.shapes[structure].double().cpu().numpy())
+        mean = np.clip(sparse_nodes(self.field[structure].cpu().double().numpy()), -BAND, BAND)
+        modes = sparse_nodes(self.shapes[structure].cpu().double().numpy())
         gram = modes @ modes.T
         offset = (np.clip(distances, -BAND, BAND) - mean) @ modes.T
         return offset @ np.linalg.inv(gram + 1e-6 * max(np.trace(gram), 1e-6) * np.eye(len(gram)))
@@ -70,7 +70,7 @@ class MeanHeart(nn.Module):
         """
         asked = numbers[:, wanted]
         logs = self._matrices(asked[..., 3:PLACE_NUMBERS])
-        own = torch.linalg.matrix_exp(-logs)
+        own = inverse_exponential(logs)
         unit = torch.exp(logs.diagonal(dim1=-2, dim2=-1).mean(dim=-1, keepdim=True))
         places = (queries - asked[..., None, :3]) @ own / REACH
         fields = self.field[wanted] + torch.einsum("bwk,wkzyx->bwzyx", asked[..., PLACE_NUMBERS:], self.shapes[wanted])
@@ -90,3 +90,9 @@ class MeanHeart(nn.Module):
         matrices[..., UPPER[0], UPPER[1]] = weighted
         matrices[..., UPPER[1], UPPER[0]] = weighted
         return matrices
+
+
+def inverse_exponential(logs: Tensor) -> Tensor:
+    """exp(-L) of matrices [..., 3, 3]; for mps on the processor, as PyTorch has no kernel of it there."""
+    exponents = -logs.cpu() if logs.device.type == "mps" else -logs
+    return torch.linalg.matrix_exp(exponents).to(logs)

@@ -24,7 +24,7 @@ class CompletionOptions:
 
     Attributes:
         spacing: mm at which inferred surfaces are resolved.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        device: ``auto`` (``cuda`` if there is one, else ``cpu``), ``cpu``, ``cuda`` or ``mps``.
         weights: a .safetensors file with its card beside it; None for the bundled weights.
         convention: what label values mean where names say nothing; None to let the values decide.
         segments: structure key -> segment ID, where names and codes do not say it or say it wrongly.

@@ -101,3 +101,9 @@ def test_a_device_the_computer_lacks_is_refused() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(CompletionError, match="no cuda device"):
             pick_device("cuda")
+
+
+def test_auto_is_a_device_on_which_hearts_have_been_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert pick_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert pick_device("mps") == "mps"
