@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import warnings
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -60,6 +61,9 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{folder.path} is trained.")
         return
     torch.set_num_threads(arguments.threads)
+    # A resumed run draws on from where its checkpoint stands (own_examples), in the same folder; Lightning doubts both.
+    for doubt in (".*dataloader is not resumable", "Checkpoint directory .* is not empty"):
+        warnings.filterwarnings("ignore", message=doubt)
     lightning.seed_everything(arguments.seed, verbose=False)
     hearts = PreparedHearts(arguments.data, "train", settings.structures, arguments.fold)
     earlier = Earlier.read(Path(arguments.init)) if arguments.init else None

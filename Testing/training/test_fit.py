@@ -59,8 +59,10 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_looks(
         shutil.copy(unbroken / name, tmp_path)
     assert 0 < killed_after_a_checkpoint(fit(prepared, tmp_path), tmp_path) < 60
     process = fit(prepared, tmp_path)
-    process.communicate()
+    _, said = process.communicate()
     assert process.returncode == 0
+    assert "resum" not in said
+    assert "not empty" not in said
     expected, found = checkpoint(unbroken), checkpoint(tmp_path)
     for name, value in expected["state_dict"].items():
         assert torch.equal(found["state_dict"][name], value), name
