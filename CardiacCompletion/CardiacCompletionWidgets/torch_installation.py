@@ -9,7 +9,8 @@ from slicer.i18n import tr as _
 
 from CardiacCompletionLib.errors import CompletionError
 
-_VERSION = ">=2.1"
+# The first that goes with numpy 2, which Slicer brings along.
+_VERSION = ">=2.3"
 
 
 def missingPackages() -> list[str]:

@@ -14,6 +14,8 @@ import threading
 import traceback
 from pathlib import Path
 
+import numpy as np
+
 from CardiacCompletionLib.completion.completer import HeartCompleter
 from CardiacCompletionLib.errors import CompletionError, lack_of_memory_explained, lacks_memory
 from CardiacCompletionLib.mrml.exchange import append_message, read_request, write_result
@@ -89,8 +91,10 @@ class _Engine:
 def _check_torch(device: str) -> None:
     """One tensor operation where the work will be done: a build for another graphics card fails only here.
 
+    And one array handed over: a PyTorch before 2.3 can be imported beside numpy 2, and knows no arrays then.
+
     Raises:
-        CompletionError: if PyTorch is broken.
+        CompletionError: if PyTorch is broken, or does not go with numpy.
     """
     try:
         import torch
@@ -108,3 +112,10 @@ def _check_torch(device: str) -> None:
         ) from error
     if not works:
         raise CompletionError("PyTorch computes wrongly on this computer: reinstall it in the module PyTorch Util.")
+    try:
+        torch.from_numpy(np.ones(2, dtype=np.float32))
+    except (RuntimeError, TypeError) as error:
+        raise CompletionError(
+            f"PyTorch {torch.__version__} does not go with numpy {np.__version__}: in the module PyTorch Util "
+            "uninstall it, restart Slicer, and complete the heart again to install PyTorch 2.3 or newer."
+        ) from error
