@@ -30,8 +30,8 @@ _LONGEST = 80.0
 # Millimetres: what lies so near a branch belongs to it, a way that comes so near to one joins it, and no side branch is
 # shorter.
 _WIDE, _BESIDE, _SHORT = 5.0, 3.0, 10.0
-# A vessel tree and its valley take some ten thousand nodes, and what no way leads to from there is a handful.
-_MOST_NODES, _MOST_PARTS = 200_000, 200
+# A vessel tree and its valley take some ten thousand nodes, and it has some dozens of branches.
+_MOST_NODES, _MOST_BRANCHES = 200_000, 300
 # Millimetres: as wide as coronary arteries begin (Dodge 1992, Circulation 86:232).
 _RADIUS = 1.85
 # Voxels looked at together.
@@ -46,7 +46,7 @@ def vessel_courses(work: Workspace, key: str, origin: str | None, heights: np.nd
         heights: its field, mm, at the voxels of a box; infinite where nothing is known.
 
     Returns:
-        None of them where it has no place, or is larger or in more parts than a vessel tree can be.
+        None of them where it has no place, or is larger or more branched than a vessel tree can be.
     """
     strides = np.maximum(np.round(_STEP / work.spacing).astype(int), 1)
     own = work.own(key, box)
@@ -147,15 +147,13 @@ def _cheapest(graph: sparse.csr_matrix, piece: np.ndarray) -> list[list[int]]:
 
 
 def _branches(graph: sparse.csr_matrix, places: np.ndarray, rooted: np.ndarray) -> list[np.ndarray]:
-    """The branches of what hangs together, each as places [M, 3] in mm from its tip on; none of mere dust.
+    """The branches of what hangs together, each as places [M, 3] in mm from its tip on; none if there are too many.
 
     Args:
         places: of the nodes, [N, 3].
         rooted: nodes [N] from which all begins; what hangs on none of them begins at its end.
     """
     count, part = connected_components(graph, directed=False)
-    if count > _MOST_PARTS:
-        return []
     roots = np.flatnonzero(rooted).tolist()
     first = np.unique(part, return_index=True)[1]
     roots += [int(first[number]) for number in set(range(count)) - set(part[roots].tolist())]
@@ -184,6 +182,8 @@ def _branches(graph: sparse.csr_matrix, places: np.ndarray, rooted: np.ndarray) 
             onto |= {other: places[node] for other in (*beside, node) if other not in onto or other == node}
         near[np.unique(np.concatenate(tree.query_ball_point(line, _WIDE)).astype(int))] = True
         branches.append(line)
+        if len(branches) > _MOST_BRANCHES:
+            return []
     return branches
 
 
