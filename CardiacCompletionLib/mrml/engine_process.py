@@ -99,12 +99,18 @@ class EngineProcess:
         """Hand over a heart; the answer comes through the job.
 
         Raises:
-            CompletionError: if the process cannot be started.
+            CompletionError: if the process cannot be started, or nothing can be written.
         """
         if not self.running:
             self._start()
-        folder = Path(tempfile.mkdtemp(prefix="job-", dir=slicer.app.temporaryPath))
-        write_request(folder, heart, request)
+        folder = None
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="job-", dir=slicer.app.temporaryPath))
+            write_request(folder, heart, request)
+        except OSError as error:
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise _nowhere_to_write() from error
         try:
             self._process.stdin.write(f"{folder}\n".encode())
             self._process.stdin.flush()
@@ -150,7 +156,10 @@ class EngineProcess:
         # Not by PYTHONPATH, which a launcher may set anew.
         code = f"import sys; sys.path.insert(0, {str(_LIBRARY)!r}); from {_WORKER} import main; main()"
         python = shutil.which("PythonSlicer") or sys.executable
-        handle, log = tempfile.mkstemp(suffix=".log", prefix="engine-", dir=slicer.app.temporaryPath)
+        try:
+            handle, log = tempfile.mkstemp(suffix=".log", prefix="engine-", dir=slicer.app.temporaryPath)
+        except OSError as error:
+            raise _nowhere_to_write() from error
         self._log = Path(log)
         try:
             self._process = subprocess.Popen(
@@ -166,3 +175,10 @@ class EngineProcess:
             raise CompletionError("The completion engine does not start: see the log of Slicer.") from error
         finally:
             os.close(handle)
+
+
+def _nowhere_to_write() -> CompletionError:
+    return CompletionError(
+        f"Slicer cannot write to its folder for temporary files ({slicer.app.temporaryPath}): free some disk space, or "
+        "choose another folder in the Application Settings."
+    )

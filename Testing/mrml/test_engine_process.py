@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import stat
@@ -147,6 +148,28 @@ def _launcher(folder: Path, content: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for the launcher is a shell script")
+@pytest.mark.parametrize("started", [False, True])
+def test_without_a_place_to_write_the_user_is_told_where(engine, heart, tmp_path: Path, monkeypatch, started: bool):
+    if started:
+        _finish(engine.submit(heart, Request(_TRUSTED, spacing=8.0, device="cpu")))
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(type(slicer.app), "temporaryPath", str(tmp_path / "file"))
+    with pytest.raises(CompletionError, match=r"cannot write to its folder .*file\): free some disk space"):
+        engine.submit(heart, Request(_TRUSTED))
+
+
+def test_a_disk_that_is_full_is_told_of_and_nothing_half_written_stays(engine, heart):
+    """Files may not grow as large as a heart here: the kernel refuses as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(CompletionError, match="free some disk space"):
+            engine.submit(heart, Request(_TRUSTED))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(Path(slicer.app.temporaryPath).glob("job-*"))
+
+
 def test_why_the_engine_takes_no_request_is_in_the_log(engine, heart, tmp_path: Path, monkeypatch, caplog):
     go, closed = tmp_path / "go", tmp_path / "closed"
     waiting = f'while [ ! -e "{go}" ]; do sleep 0.05; done\n'
