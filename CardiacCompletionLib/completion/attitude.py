@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
+from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.samples import Samples
 from CardiacCompletionLib.geometry.expectation import Expectation
 from CardiacCompletionLib.geometry.frame import Moments, Reference, fit_frame
@@ -23,7 +24,8 @@ from CardiacCompletionLib.geometry.frame import Moments, Reference, fit_frame
 # something else must be wrong.
 _SPREAD, _USUAL, _MOST = 20.0, 10.0, 60.0
 # By how much less unlikely the turn must make the heart, in squared standard deviations: no real heart, one in eight
-# virtual ones, and of those turned by 20 degrees nine in ten where three structures tell, four in ten where two do.
+# virtual ones (none where great vessels are asked, too), and of those turned by 20 degrees nine in ten where three
+# chambers tell, four in ten where two do.
 _GAIN = 5.0
 
 
@@ -47,19 +49,38 @@ class Turn:
         return replace(samples, lattice=replace(lattice, origin=origin, steps=steps))
 
 
-def to_usual_attitude(moments: Mapping[str, Moments], reference: Reference, expectation: Expectation) -> Turn | None:
+def to_usual_attitude(
+    moments: Mapping[str, Moments], reference: Reference, expectation: Expectation, vocabulary: Vocabulary
+) -> Turn | None:
     """The turn after which whole structures lie as hearts usually do; None where they do already.
 
-    One structure says too little, and so do vessels, of which scans show more or less.
+    One chamber says too little. Of vessels scans show more or less, so they alone turn nothing; but a heart may lie
+    flat below an arch that is where it always is, so what chambers say must hold with the great vessels, too. Trees,
+    which are followed to any depth, are not asked.
+
+    Args:
+        moments: of structures that are whole.
     """
-    telling = {key: moment for key, moment in moments.items() if reference.places[key].anchor}
-    if len(telling) < 2:
+    chambers = {key: moment for key, moment in moments.items() if reference.places[key].anchor}
+    if len(chambers) < 2:
         return None
-    middle = np.mean([moment.centroid for moment in telling.values()], axis=0)
+    turn = _likeliest(chambers, reference, expectation)
+    asked = {key: moment for key, moment in moments.items() if vocabulary[key].pieces == 1}
+    if turn is None or (len(asked) > len(chambers) and _likeliest(asked, reference, expectation) is None):
+        return None
+    middle = np.mean([moment.centroid for moment in chambers.values()], axis=0)
+    matrix = np.eye(4)
+    matrix[:3, :3] = turn.as_matrix()
+    matrix[:3, 3] = middle - matrix[:3, :3] @ middle
+    return Turn(matrix, float(np.degrees(turn.magnitude())))
+
+
+def _likeliest(moments: Mapping[str, Moments], reference: Reference, expectation: Expectation) -> Rotation | None:
+    """The turn that makes structures the likeliest; None if that is usual or absurd, or gains too little."""
 
     def off(vector: np.ndarray) -> np.ndarray:
         turn = Rotation.from_rotvec(vector).as_matrix()
-        turned = {key: Moments(turn @ (m.centroid - middle), turn @ m.spread @ turn.T) for key, m in telling.items()}
+        turned = {key: Moments(turn @ m.centroid, turn @ m.spread @ turn.T) for key, m in moments.items()}
         frame = fit_frame(turned, reference)
         unusual = expectation.standardised({key: expectation.place_alone(m, frame) for key, m in turned.items()})
         return np.concatenate([unusual, vector / np.radians(_SPREAD)])
@@ -67,9 +88,5 @@ def to_usual_attitude(moments: Mapping[str, Moments], reference: Reference, expe
     straight = np.zeros(3)
     best = least_squares(off, straight, diff_step=1e-3, xtol=1e-2, ftol=1e-3)
     degrees = float(np.degrees(np.linalg.norm(best.x)))
-    if not _USUAL < degrees < _MOST or np.sum(off(straight) ** 2) - 2.0 * best.cost < _GAIN:
-        return None
-    matrix = np.eye(4)
-    matrix[:3, :3] = Rotation.from_rotvec(best.x).as_matrix()
-    matrix[:3, 3] = middle - matrix[:3, :3] @ middle
-    return Turn(matrix, degrees)
+    gain = np.sum(off(straight) ** 2) - 2.0 * best.cost
+    return Rotation.from_rotvec(best.x) if _USUAL < degrees < _MOST and gain >= _GAIN else None

@@ -173,7 +173,7 @@ class HeartCompleter:
         doubts += doubts_about_size(measured.frame, reference)
         refuse(doubts, force)
         evidence = weigh(measured, said, reference, expectation, vocabulary, clock)
-        turn = to_usual_attitude(evidence.telling_moments, reference, expectation)
+        turn = to_usual_attitude(evidence.telling_moments, reference, expectation, vocabulary)
         if turn:
             doubts += doubts_about_attitude(turn.degrees)
             measured = measure(partial.transformed(turn.matrix), reference, clock)

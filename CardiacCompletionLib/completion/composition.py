@@ -110,7 +110,8 @@ def _drawn_vessels(
         box = work.box_of(key, SIGHT)
         low, high = (work.first + [getattr(s, end) for s in box] for end in ("start", "stop"))
         heights = on_grid(fields[key], heart.ijk_to_ras, low, high)
-        courses = vessel_courses(work, key, vocabulary[key].springs_from, heights, box)
+        vessel = vocabulary[key]
+        courses = vessel_courses(work, key, vessel.springs_from, vessel.pieces, heights, box)
         draw_vessels(work, key, courses)
         found[key] = [course + work.first for course in courses]
     return found

@@ -95,7 +95,10 @@ def keep_inside(work: Workspace, cavity: str, wall: str) -> None:
 
 
 def line(work: Workspace, cavity: str, wall: str, vocabulary: Vocabulary) -> None:
-    """Close an inferred wall around its cavity by the least thickness, but for its open end and what opens into it."""
+    """Close an inferred wall around its cavity by the least thickness, but for its open end and what opens into it.
+
+    Where another cavity's wall is, such as the septum, that one closes it.
+    """
     if not (work.is_inferred(wall) and work.holds(cavity)):
         return
     box = shared(work.box_of(cavity, _LEAST_WALL + 1.0), work.box_of(wall, _LEAST_WALL + 1.0))
@@ -116,9 +119,10 @@ def line(work: Workspace, cavity: str, wall: str, vocabulary: Vocabulary) -> Non
     kji = kji[kji * work.spacing @ axis < end]
     closed = np.zeros_like(shell)
     closed[tuple(kji.T)] = True
-    for opening in vocabulary.neighbours(cavity):
-        if work.holds(opening):
-            closed &= ~work.mask(opening, box)
+    walls = (structure.key for structure in vocabulary if structure.lines is not None)
+    for other in {*vocabulary.neighbours(cavity), *walls} - {wall}:
+        if work.holds(other):
+            closed &= ~work.mask(other, box)
     work.give(wall, box, closed)
 
 

@@ -122,7 +122,8 @@ class MovableHeart:
         if work.holds(key):
             box = work.box_of(key, _AROUND)
             away = distance_transform_edt(~work.own(key, box), sampling=_NEARER * work.spacing)
-            draw_vessels(work, key, vessel_courses(work, key, self._vocabulary[key].springs_from, away, box))
+            vessel = self._vocabulary[key]
+            draw_vessels(work, key, vessel_courses(work, key, vessel.springs_from, vessel.pieces, away, box))
 
     def _gone(self, course: np.ndarray, goes: torch.Tensor) -> np.ndarray:
         """Where a course [M, 3] goes, in nodes."""

@@ -22,11 +22,15 @@ from CardiacCompletionLib.completion.workspace import Box, Workspace
 # Millimetres between the nodes on which ways are sought, and how far from a surface a way may go.
 _STEP = 2.0
 _VALLEY = 6.0
+# Millimetres: where a vessel is thin its field stays so far above nought, and it is there all the same.
+_FAINT = 0.5
 # A way costs its length in mm where the field says nought, and more by this share a mm above it; e times less for each
 # so many mm below it, so that ways keep to its middle.
 _RISE, _FALL = 0.5, 0.5
 # No way between pieces may cost more.
 _LONGEST = 80.0
+# What springing from the origin in a place of its own may cost, beside the way.
+_SPRINGS = (0.0, 2.0, 5.0, 10.0, 20.0, 40.0, 80.0)
 # Millimetres: what lies so near a branch belongs to it, a way that comes so near to one joins it, and no side branch is
 # shorter.
 _WIDE, _BESIDE, _SHORT = 5.0, 3.0, 10.0
@@ -38,19 +42,22 @@ _RADIUS = 1.85
 _AT_ONCE = 1_000_000
 
 
-def vessel_courses(work: Workspace, key: str, origin: str | None, heights: np.ndarray, box: Box) -> list[np.ndarray]:
+def vessel_courses(
+    work: Workspace, key: str, origin: str | None, trees: int, heights: np.ndarray, box: Box
+) -> list[np.ndarray]:
     """Along which ways an inferred structure runs: each [M, 3], in voxels (k, j, i) of the workspace, from a tip on.
 
     Args:
         origin: key of what it springs from.
+        trees: in how many places at most.
         heights: its field, mm, at the voxels of a box; infinite where nothing is known.
 
     Returns:
         None of them where it has no place, or is larger or more branched than a vessel tree can be.
     """
     strides = np.maximum(np.round(_STEP / work.spacing).astype(int), 1)
-    own = work.own(key, box)
-    pieces = _blocks(ndimage.label(own, structure=np.ones((3, 3, 3)))[0], strides, 0).max(axis=-1)
+    faint = work.own(key, box) | ((heights < _FAINT) & work.free(box))
+    pieces = _blocks(ndimage.label(faint, structure=np.ones((3, 3, 3)))[0], strides, 0).max(axis=-1)
     source = np.zeros(pieces.shape, dtype=bool)
     if origin is not None and work.holds(origin):
         source = (pieces == 0) & _blocks(work.mask(origin, box), strides, False).any(axis=-1)
@@ -66,8 +73,8 @@ def vessel_courses(work: Workspace, key: str, origin: str | None, heights: np.nd
     prices = np.where(height < 0.0, np.exp(np.minimum(height, 0.0) / _FALL), 1.0 + _RISE * np.minimum(height, _VALLEY))
     graph, kji = _ways(prices, open_, steps)
     piece, rooted = pieces[tuple(kji.T)], source[tuple(kji.T)]
-    kept = piece > 0
-    for way in _cheapest(graph, piece):
+    kept = (piece > 0) & ~rooted
+    for way in _cheapest(graph, piece, rooted, trees):
         kept[way] = True
     held = np.flatnonzero(kept)
     branches = _branches(graph[held][:, held], kji[held] * steps, rooted[held])
@@ -123,8 +130,12 @@ def _ways(prices: np.ndarray, open_: np.ndarray, steps: np.ndarray) -> tuple[spa
     return sparse.csr_matrix((costs, (begin, end)), shape=(len(kji), len(kji))), kji
 
 
-def _cheapest(graph: sparse.csr_matrix, piece: np.ndarray) -> list[list[int]]:
-    """Ways, as nodes, that hold together what can be: between pieces [N], whose number is 0 in between."""
+def _cheapest(graph: sparse.csr_matrix, piece: np.ndarray, rooted: np.ndarray, trees: int) -> list[list[int]]:
+    """Ways, as nodes, that hold together what can be: between pieces [N], whose number is 0 in between.
+
+    Args:
+        rooted: nodes [N] of the piece that all others spring from, on so many ways at most.
+    """
     sources = np.flatnonzero(piece)
     cost, before, source = dijkstra(graph, directed=False, indices=sources, return_predecessors=True, min_only=True)
     edges = graph.tocoo()
@@ -139,11 +150,17 @@ def _cheapest(graph: sparse.csr_matrix, piece: np.ndarray) -> list[list[int]]:
     _, first = np.unique(pairs, axis=0, return_index=True)
     meetings, pairs = wanted[first], pairs[first]
     size = int(piece.max()) + 1
-    between = sparse.csr_matrix((total[meetings] + 1e-6, tuple(pairs.T)), shape=(size, size))
-    meeting = {tuple(pair): number for pair, number in zip(pairs.tolist(), meetings.tolist(), strict=True)}
-    tree = minimum_spanning_tree(between).tocoo()
-    chosen = [meeting[min(pair), max(pair)] for pair in zip(tree.row.tolist(), tree.col.tolist(), strict=True)]
-    return [[*_back(row[e], before), *_back(col[e], before)] for e in chosen]
+    springs = (pairs == piece[rooted].max(initial=-1)).any(axis=1)
+    meeting = {tuple(pair): number for pair, number in zip(pairs.tolist(), range(len(pairs)), strict=True)}
+    # A price on every spring, as low as leaves no more of them than there are trees (Gabow & Tarjan 1984, Journal of
+    # Algorithms 5:80).
+    for price_of_spring in _SPRINGS:
+        prices = total[meetings] + price_of_spring * springs + 1e-6
+        tree = minimum_spanning_tree(sparse.csr_matrix((prices, tuple(pairs.T)), shape=(size, size))).tocoo()
+        chosen = [meeting[min(pair), max(pair)] for pair in zip(tree.row.tolist(), tree.col.tolist(), strict=True)]
+        if springs[chosen].sum() <= trees:
+            break
+    return [[*_back(row[e], before), *_back(col[e], before)] for e in meetings[chosen]]
 
 
 def _branches(graph: sparse.csr_matrix, places: np.ndarray, rooted: np.ndarray) -> list[np.ndarray]:

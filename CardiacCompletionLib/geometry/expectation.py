@@ -132,10 +132,12 @@ class Expectation:
     def standardised(self, given: Mapping[str, np.ndarray]) -> np.ndarray:
         """How far given structures are from the mean heart, as independent numbers [N] of variance one in the cohort.
 
+        All that are given count, vessels too: how much of them scans show is part of how they vary.
+
         Args:
             given: as for :meth:`posterior`, at least one structure.
         """
-        return self._whitened(*self._relied_on(given, _TURNED_NOISE))
+        return self._whitened(*self._numbers(self._indices(given), given, _TURNED_NOISE))
 
     def deviation(self, given: Mapping[str, np.ndarray]) -> float:
         """How unusual given structures are together: Mahalanobis distance over the root of how many numbers tell."""
@@ -153,9 +155,17 @@ class Expectation:
         Args:
             noise: standard deviations of a place number and of a shape number.
         """
+        known = self._indices(given)
+        return self._numbers([index for index in known if self.anchors[index]] or known, given, noise)
+
+    def _indices(self, given: Mapping[str, np.ndarray]) -> list[int]:
+        return [index for index, key in enumerate(self.structures) if key in given]
+
+    def _numbers(
+        self, known: list[int], given: Mapping[str, np.ndarray], noise: tuple[float, float]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As :meth:`_relied_on`, of structures by their index."""
         numbers = self.mean.shape[1]
-        known = [index for index, key in enumerate(self.structures) if key in given]
-        known = [index for index in known if self.anchors[index]] or known
         at = (np.array(known, dtype=int)[:, None] * numbers + np.arange(numbers)).ravel()
         seen = np.concatenate([given[self.structures[index]] for index in known]) if known else np.zeros(0)
         at, seen = at[np.isfinite(seen)], seen[np.isfinite(seen)]

@@ -8,9 +8,14 @@ from scipy.spatial.transform import Rotation
 
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.anatomy.heart import Heart
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
+from CardiacCompletionLib.geometry.region import Region
+from Training.cohort.heart import heart as virtual_heart
 from Training.evaluation.metrics import dice, on_grid_of
 
 TRUSTED = ("myocardium", "left_ventricle", "right_ventricle", "left_atrium")
+CHAMBERS = (*TRUSTED, "right_atrium")
+TEN = {value: key for value, key in load_vocabulary().convention("cardiac10").items() if value <= 10}
 INFERRED = ("right_atrium", "aorta", "pulmonary_artery")
 
 
@@ -44,3 +49,30 @@ def test_an_upright_heart_stays_as_it_is(completer: HeartCompleter, sample: Hear
     for degrees in ((0, 0, 0), (3, 0, 0), (0, 0, -3)):
         result = completer.complete(turned(sample, degrees), TRUSTED, spacing=6.0)
         assert not any("lies turned" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize("seed", [901, 913])
+def test_a_flat_heart_below_a_usual_arch_is_not_turned(completer: HeartCompleter, seed: int) -> None:
+    """Its chambers alone say that it lies turned; its great vessels, that it does not."""
+    heart = Heart.from_label_map(virtual_heart(seed, spacing=3.0).label_map, TEN)
+    for trusted, is_turned in ((CHAMBERS, True), ((*CHAMBERS, "aorta", "pulmonary_artery"), False)):
+        result = completer.complete(heart, trusted, spacing=6.0)
+        assert any("lies turned" in warning for warning in result.warnings) == is_turned
+
+
+def test_a_part_of_a_vessel_turns_nothing(completer: HeartCompleter, sample: Heart) -> None:
+    """An aorta of which the arch alone was segmented has its middle where no whole one has it."""
+    region = sample.regions["aorta"]
+    arch = region.mask.copy()
+    arch[: -len(arch) // 3] = False
+    heart = Heart(
+        {**sample.regions, "aorta": Region.of_mask(arch).shifted(region.start)}, sample.shape, sample.ijk_to_ras
+    )
+    result = completer.complete(heart, (*CHAMBERS, "aorta"), spacing=6.0, cut={"aorta": False})
+    assert not any("lies turned" in warning for warning in result.warnings)
+
+
+def test_great_vessels_agree_with_a_turn_of_the_whole_heart(completer: HeartCompleter, sample: Heart) -> None:
+    heart = turned(sample, (0, -20, 0))
+    result = completer.complete(heart, (*CHAMBERS, "aorta", "pulmonary_artery"), spacing=6.0)
+    assert any("lies turned" in warning for warning in result.warnings)

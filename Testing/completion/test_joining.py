@@ -87,6 +87,21 @@ def atrium_at(gap: float) -> Callable:
     return ball(12, (0, 0, 24.0 + gap))
 
 
+def test_the_septum_stays_with_the_muscle_though_the_right_ventricle_has_a_wall_of_its_own() -> None:
+    trusted = heart(right_ventricle=ball(14))
+
+    def septum(ras: np.ndarray) -> np.ndarray:
+        return np.maximum(cup(14, 20)(ras), ras[:, 0] + 6.0)
+
+    def free_wall(ras: np.ndarray) -> np.ndarray:
+        return np.maximum(cup(14, 18)(ras), -6.0 - ras[:, 0])
+
+    alone = compose(trusted, {"myocardium": field(septum)}, VOCABULARY).heart
+    both = compose(trusted, {"myocardium": field(septum), "right_ventricle_wall": field(free_wall)}, VOCABULARY).heart
+    assert len(points(both, "myocardium")) > 0.98 * len(points(alone, "myocardium"))
+    assert (points(both, "right_ventricle_wall")[:, 0] > 10.0).any()
+
+
 @pytest.mark.parametrize(("gap", "touch"), [(1.5, True), (2.4, True), (7.0, False)])
 def test_a_thin_gap_between_structures_that_share_a_wall_is_closed(gap: float, touch: bool) -> None:
     trusted = heart(left_ventricle=ball(12))

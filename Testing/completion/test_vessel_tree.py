@@ -73,6 +73,30 @@ def test_pieces_along_a_valley_are_one_vessel_that_reaches_the_aorta(spacing: fl
     assert cKDTree(COURSE).query(away)[0].max() < 3.0 + spacing, "and nothing else"
 
 
+def test_a_tip_that_the_field_keeps_just_above_nought_is_drawn() -> None:
+    tree = cKDTree(COURSE)
+
+    def faint_towards_its_tip(ras: np.ndarray) -> np.ndarray:
+        away, nearest = tree.query(ras)
+        return np.maximum(away - 1.5, np.where(nearest > 180, 0.3, -9.0)).astype(np.float32)
+
+    _, whole = completed(faint_towards_its_tip, 1.0, left_ventricle=VENTRICLE, aorta=AORTA)
+    assert cKDTree(places(whole)).query(COURSE)[0].max() < 4.0
+
+
+def test_three_arteries_spring_from_the_aorta_in_two_places_and_none_is_lost() -> None:
+    """Two begin beside each other, each a little off the aorta: nearer to it than to each other."""
+    aorta = ball(10)
+    ways = []
+    for degrees in (0.0, 50.0, 180.0):
+        toward = np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees)), 0.0])
+        ways.append(toward * np.linspace(14.0, 40.0, 60)[:, None])
+    tree = cKDTree(np.concatenate(ways))
+    _, whole = completed(lambda ras: (tree.query(ras)[0] - 1.5).astype(np.float32), 1.0, aorta=aorta)
+    assert cKDTree(places(whole)).query(np.concatenate(ways))[0].max() < 2.5
+    assert ndimage.label(whole.regions[KEY].mask, structure=np.ones((3, 3, 3)))[1] == 2
+
+
 @pytest.mark.parametrize("wide", [0.0, 3.0])
 def test_a_smear_becomes_a_vessel_in_its_middle(wide: float) -> None:
     """A field that does not know where within some millimetres a vessel runs is wide there: a vessel is not."""
