@@ -2,9 +2,9 @@
 
 Coarse to fine: the field is asked at every node of a coarse lattice; each refinement asks only at new nodes whose
 interpolated value is smaller than what the field can change between known nodes (its Lipschitz constant times half the
-cell's diagonal); all other nodes keep the interpolated value, whose sign is then certain. Where the known nodes' second
-differences say that interpolation errs by less than ``TOLERANCE``, it is trusted too: the walls of a chamber are not
-asked about again, a thin vessel is.
+cell's diagonal), and smaller than what interpolation errs as the known nodes' second differences have it, with room to
+spare; all other nodes keep the interpolated value, whose sign is then certain. So the walls of a chamber are asked in a
+thin shell. A structure thinner than a cell bends between nodes as they do not tell: there the first bound stands alone.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from CardiacCompletionLib.geometry.lattice import Lattice, upsampled
 LIPSCHITZ = 1.6
 # Nodes from the middle of the first lattice to its end, about: few, for none is left out there.
 _FIRST_NODES = 7.0
-# Millimetres.
-TOLERANCE = 0.03
+# Interpolation errs by no more than so many times what second differences say, and by so many mm: at one and a half
+# times appendages and veins come out different, at twice nothing does that is wider than a coronary artery.
+_ROOM, _LEAST_ERROR = 2.5, 0.03
 
 Ask = Callable[[np.ndarray], np.ndarray]
 
@@ -43,13 +44,16 @@ def coarse_lattice(
     return Lattice.around(center, half_extent, spacing * 2**halvings, directions), halvings
 
 
-def sample_field(ask: Ask, lattice: Lattice, halvings: int, first: np.ndarray | None = None) -> SampledField | None:
+def sample_field(
+    ask: Ask, lattice: Lattice, halvings: int, first: np.ndarray | None = None, thin: bool = False
+) -> SampledField | None:
     """The field at ``halvings`` times halved spacing; None where it has no inside.
 
     Args:
         ask: RAS mm points [N, 3] -> signed distance [N] in mm.
         lattice: coarse lattice that holds the surface.
         first: the field at its nodes [k, j, i], if it is known already.
+        thin: whether the structure is thinner than the nodes are apart.
     """
     values = ask(lattice.all_points()).reshape(lattice.shape) if first is None else first
     values = values.astype(np.float32)
@@ -59,9 +63,10 @@ def sample_field(ask: Ask, lattice: Lattice, halvings: int, first: np.ndarray | 
         if box is None:
             return None
         lattice = lattice.cropped(np.array([s.start for s in box]), tuple(s.stop - s.start for s in box)).refined()
-        bent = _interpolation_error(values[box]) > TOLERANCE
+        error = _interpolation_error(values[box])
         values = upsampled(values[box])
-        new = (np.abs(values) < bound) & _spread(bent, values.shape)
+        near = bound if thin else np.minimum(bound, _ROOM * _spread(error, values.shape) + _LEAST_ERROR)
+        new = np.abs(values) < near
         new[::2, ::2, ::2] = False
         kji = np.argwhere(new)
         values[tuple(kji.T)] = ask(lattice.points(kji))
@@ -77,9 +82,9 @@ def _interpolation_error(values: np.ndarray) -> np.ndarray:
     return error
 
 
-def _spread(mask: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """A mask of coarse nodes on the lattice twice as fine: true next to any true coarse node."""
-    wide = maximum_filter(mask, size=3).repeat(2, 0).repeat(2, 1).repeat(2, 2)
+def _spread(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Values of coarse nodes on the lattice twice as fine: the largest of a node and its neighbours."""
+    wide = maximum_filter(values, size=3).repeat(2, 0).repeat(2, 1).repeat(2, 2)
     return wide[: shape[0], : shape[1], : shape[2]]
 
 

@@ -60,7 +60,8 @@ class Inference:
         for number, key in enumerate(wanted):
             share = (_END - _BEGIN) / len(wanted)
             self._clock.tell(_BEGIN + share * number, f"Inferring: {vocabulary[key].name}")
-            field = sample_field(partial(self._distance, key), lattice, halvings, first[number])
+            ask = partial(self._distance, key)
+            field = sample_field(ask, lattice, halvings, first[number], thin=vocabulary[key].on_top)
             if field is not None:
                 fields[key] = field
         return fields
