@@ -8,14 +8,13 @@ turn that is itself unlikely. A heart within the usual turns stays as it is: wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.samples import Samples
 from CardiacCompletionLib.geometry.expectation import Expectation
 from CardiacCompletionLib.geometry.frame import Moments, Reference, fit_frame
@@ -50,22 +49,23 @@ class Turn:
 
 
 def to_usual_attitude(
-    moments: Mapping[str, Moments], reference: Reference, expectation: Expectation, vocabulary: Vocabulary
+    moments: Mapping[str, Moments], made_anew: Collection[str], reference: Reference, expectation: Expectation
 ) -> Turn | None:
     """The turn after which whole structures lie as hearts usually do; None where they do already.
 
-    One chamber says too little. Of vessels scans show more or less, so they alone turn nothing; but a heart may lie
-    flat below an arch that is where it always is, so what chambers say must hold with the great vessels, too. Trees,
-    which are followed to any depth, are not asked.
+    One chamber says too little. Vessels turn nothing, for scans show more or less of them; but a heart may lie flat
+    below an arch that is where it always is, and turned with the heart that arch would be made anew in the wrong place.
+    So those that are made anew must agree with the turn.
 
     Args:
         moments: of structures that are whole.
+        made_anew: keys of trusted structures that are inferred too.
     """
     chambers = {key: moment for key, moment in moments.items() if reference.places[key].anchor}
     if len(chambers) < 2:
         return None
     turn = _likeliest(chambers, reference, expectation)
-    asked = {key: moment for key, moment in moments.items() if vocabulary[key].pieces == 1}
+    asked = chambers | {key: moment for key, moment in moments.items() if key in made_anew}
     if turn is None or (len(asked) > len(chambers) and _likeliest(asked, reference, expectation) is None):
         return None
     middle = np.mean([moment.centroid for moment in chambers.values()], axis=0)

@@ -117,7 +117,7 @@ class HeartCompleter:
             raise CompletionError(f"{samples} plausible hearts say nothing of certainty: ask for 0, or 2 and more.")
         partial = heart.keep(trusted)
         clock.stage("surfaces", 0.02, "Reading the trusted surfaces")
-        evidence, turn, doubts = self._evidence(partial, said, force, clock)
+        evidence, turn, doubts = self._evidence(partial, said, trusted if resample_trusted else (), force, clock)
         partial = evidence.heart
         clock.stage("fields", 0.1, "Inferring")
         kept = Heart({}, partial.shape, partial.ijk_to_ras) if resample_trusted else partial
@@ -157,7 +157,7 @@ class HeartCompleter:
         )
 
     def _evidence(
-        self, partial: Heart, said: Mapping[str, bool], force: bool, clock: Clock
+        self, partial: Heart, said: Mapping[str, bool], made_anew: Collection[str], force: bool, clock: Clock
     ) -> tuple[Evidence, Turn | None, list[Doubt]]:
         """What the trusted structures say as hearts usually lie, the turn to there, and what speaks against them.
 
@@ -173,7 +173,7 @@ class HeartCompleter:
         doubts += doubts_about_size(measured.frame, reference)
         refuse(doubts, force)
         evidence = weigh(measured, said, reference, expectation, vocabulary, clock)
-        turn = to_usual_attitude(evidence.telling_moments, reference, expectation, vocabulary)
+        turn = to_usual_attitude(evidence.telling_moments, made_anew, reference, expectation)
         if turn:
             doubts += doubts_about_attitude(turn.degrees)
             measured = measure(partial.transformed(turn.matrix), reference, clock)

@@ -52,27 +52,31 @@ def test_an_upright_heart_stays_as_it_is(completer: HeartCompleter, sample: Hear
 
 
 @pytest.mark.parametrize("seed", [901, 913])
-def test_a_flat_heart_below_a_usual_arch_is_not_turned(completer: HeartCompleter, seed: int) -> None:
-    """Its chambers alone say that it lies turned; its great vessels, that it does not."""
+def test_a_flat_heart_below_a_usual_arch_is_not_turned_where_the_arch_is_made_anew(
+    completer: HeartCompleter, seed: int
+) -> None:
+    """Its chambers say that it lies turned; its great vessels, that it does not."""
     heart = Heart.from_label_map(virtual_heart(seed, spacing=3.0).label_map, TEN)
-    for trusted, is_turned in ((CHAMBERS, True), ((*CHAMBERS, "aorta", "pulmonary_artery"), False)):
-        result = completer.complete(heart, trusted, spacing=6.0)
-        assert any("lies turned" in warning for warning in result.warnings) == is_turned
+    trusted = (*CHAMBERS, "aorta", "pulmonary_artery")
+    for made_anew in (False, True):
+        result = completer.complete(heart, trusted, spacing=3.0, resample_trusted=made_anew)
+        assert any("lies turned" in warning for warning in result.warnings) != made_anew
+    assert dice(on_grid_of(result.heart, heart).regions["aorta"], heart.regions["aorta"]) > 0.7
 
 
-def test_a_part_of_a_vessel_turns_nothing(completer: HeartCompleter, sample: Heart) -> None:
+def test_vessels_alone_turn_nothing(completer: HeartCompleter, sample: Heart) -> None:
     """An aorta of which the arch alone was segmented has its middle where no whole one has it."""
     region = sample.regions["aorta"]
     arch = region.mask.copy()
     arch[: -len(arch) // 3] = False
-    heart = Heart(
-        {**sample.regions, "aorta": Region.of_mask(arch).shifted(region.start)}, sample.shape, sample.ijk_to_ras
-    )
-    result = completer.complete(heart, (*CHAMBERS, "aorta"), spacing=6.0, cut={"aorta": False})
+    regions = {**sample.regions, "aorta": Region.of_mask(arch).shifted(region.start)}
+    heart = Heart(regions, sample.shape, sample.ijk_to_ras)
+    whole = {"aorta": False}
+    result = completer.complete(heart, (*CHAMBERS, "aorta"), spacing=6.0, cut=whole, resample_trusted=True)
     assert not any("lies turned" in warning for warning in result.warnings)
 
 
-def test_great_vessels_agree_with_a_turn_of_the_whole_heart(completer: HeartCompleter, sample: Heart) -> None:
-    heart = turned(sample, (0, -20, 0))
-    result = completer.complete(heart, (*CHAMBERS, "aorta", "pulmonary_artery"), spacing=6.0)
+def test_vessels_agree_where_the_whole_heart_is_turned(completer: HeartCompleter, sample: Heart) -> None:
+    heart, trusted = turned(sample, (0, -20, 0)), (*CHAMBERS, "aorta", "pulmonary_artery")
+    result = completer.complete(heart, trusted, spacing=6.0, resample_trusted=True)
     assert any("lies turned" in warning for warning in result.warnings)
