@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from CardiacCompletionLib.anatomy.heart import Heart
@@ -15,7 +16,7 @@ from Testing.geometry.phantoms import ball, grid, voxelised
 from Training.data.hearts import PreparedHearts
 from Training.evaluation.comparison import compare, counted, measured
 from Training.evaluation.contestants import Trained, Untrained
-from Training.evaluation.pictures import draw_cases, illustrated
+from Training.evaluation.pictures import draw_cases, draw_dice, illustrated
 from Training.evaluation.worst_cases import WorstCase, WorstCases
 
 SIZE = 64
@@ -112,3 +113,11 @@ def test_what_lies_beyond_a_stub_is_neither_scored_nor_drawn() -> None:
     shown = counted(answer, truth, TRUSTED, partly=["aorta"]).regions["aorta"]
     assert shown.mask.shape[0] == pytest.approx(14, abs=1)
     assert counted(answer, truth, TRUSTED, partly=[]).regions["aorta"].mask.shape[0] == 30
+
+
+def test_the_legend_names_who_answers_for_one_structure_only(tmp_path: Path) -> None:
+    row = (0.5, 1.0, 1.0, 0.0, 0.5)
+    draw_dice({"lv": {("a", "left_atrium"): [row], ("b", "aorta"): [row]}}, tmp_path / "dice.png")
+    legend = imread(tmp_path / "dice.png")[:35, :, :3]
+    for color in ("C0", "C1"):
+        assert np.abs(legend - to_rgb(color)).sum(axis=-1).min() < 0.2

@@ -67,7 +67,7 @@ def draw_dice(scores: Mapping[str, Scores], path: Path) -> None:
     figure = Figure(figsize=(8, 1.4 + 0.42 * len(structures)), layout="constrained")
     axes = figure.subplots()
     for number, contestant in enumerate(contestants):
-        color = f"C{number}"
+        color, label = f"C{number}", contestant
         offset = 0.5 * (number / max(len(contestants) - 1, 1) - 0.5)
         for line, structure in enumerate(structures):
             parts = [[row[0] for row in rows.get((contestant, structure.key), [])] for rows in scores.values()]
@@ -75,8 +75,8 @@ def draw_dice(scores: Mapping[str, Scores], path: Path) -> None:
             if not parts:
                 continue
             axes.scatter([np.mean(part) for part in parts], [line + offset] * len(parts), s=6, color=color, alpha=0.45)
-            label = contestant if line == 0 else None
             axes.scatter(np.mean(np.concatenate(parts)), line + offset, s=42, color=color, label=label, zorder=3)
+            label = None  # in the legend once
     axes.set_yticks(range(len(structures)), [structure.name for structure in structures])
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
