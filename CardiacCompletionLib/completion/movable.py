@@ -16,7 +16,7 @@ from CardiacCompletionLib.completion.field import SampledField
 from CardiacCompletionLib.completion.joining import bridge, close_gap
 from CardiacCompletionLib.completion.motion import interpolated
 from CardiacCompletionLib.completion.regridding import on_lattice
-from CardiacCompletionLib.completion.topology import touch
+from CardiacCompletionLib.completion.topology import Topology, touch
 from CardiacCompletionLib.completion.vessel_tree import draw_vessels, vessel_courses
 from CardiacCompletionLib.completion.workspace import Workspace
 from CardiacCompletionLib.geometry.lattice import Lattice
@@ -98,6 +98,13 @@ class MovableHeart:
             pieces = self._vocabulary[key].pieces
             work.filter(key, lambda mask, _, pieces=pieces: without_specks(mask, pieces))
         return self._joined(work)
+
+    def is_as_sound(self, moved: Mapping[str, Region]) -> bool:
+        """Whether a moved heart is in no more pieces than anatomy has and touches what it should, if the unmoved is."""
+        return self._is_sound(moved) or not self._is_sound(self.likeliest)
+
+    def _is_sound(self, hidden: Mapping[str, Region]) -> bool:
+        return Topology.of({**self.kept, **hidden}, self._vocabulary).is_sound(self.likeliest, self._vocabulary)
 
     def _owners(self, back: torch.Tensor) -> torch.Tensor:
         """To which structure, counted from 1 as their depths are, each node belongs after a motion: uint8 [k, j, i]."""

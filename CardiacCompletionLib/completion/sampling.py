@@ -39,6 +39,8 @@ _BODY, _WALL = 48, 40
 # and slid along.
 _MISS, _STRAY = 1.5, 3.0
 _LEAVE, _SLIDE = 0.3, 10.0
+# How often a heart is drawn until it hangs together; three in a hundred do not at once where little is trusted.
+_TRIES = 4
 
 
 class HeartSampler:
@@ -97,6 +99,15 @@ class HeartSampler:
         hearts = []
         for number in range(count):
             self._clock.tell(_BEGIN + (_END - _BEGIN) * number / count, f"Plausible heart {number + 1} of {count}")
+            drawn = self._heart_drawn(generator)
+            hearts.append(drawn)
+            for key, region in drawn.items():
+                overlap[key] += _dice(region, likeliest[key]) / count
+        return Samples(self._lattice, tuple(hearts), overlap, self._reach, self._heart.kept)
+
+    def _heart_drawn(self, generator: np.random.Generator) -> dict[str, Region]:
+        """One heart, drawn again where it has come apart as the likeliest one has not."""
+        for _ in range(_TRIES):
             led = np.concatenate([self._drawn.draw(generator), np.zeros((self._still, 3))])
             velocity = self._motion.velocity(led, generator)
             onward = {
@@ -104,10 +115,9 @@ class HeartSampler:
                 for key, (spread, sliding) in self._sliding.items()
             }
             drawn = self._heart.moved(self._back(velocity), onward)
-            hearts.append(drawn)
-            for key, region in drawn.items():
-                overlap[key] += _dice(region, likeliest[key]) / count
-        return Samples(self._lattice, tuple(hearts), overlap, self._reach, self._heart.kept)
+            if self._heart.is_as_sound(drawn):
+                break
+        return drawn
 
     def _back(self, velocity: np.ndarray) -> torch.Tensor:
         """Where a moved heart's every n-th node comes from, in nodes of the lattice of samples.
