@@ -20,7 +20,7 @@ from CardiacCompletionLib.geometry.shape_grid import REACH as SHAPE_REACH
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 
 # Queries at a time: small enough for the cache, and to be stopped between two of them.
-_CHUNK = 8192
+_CHUNK = 4096
 # Frame units from the heart's middle within which every structure lies, arch and descending aorta included.
 REACH = 1.3
 # What the stage of the fields takes of all the work.
