@@ -110,8 +110,7 @@ def _drawn_vessels(
         box = work.box_of(key, SIGHT)
         low, high = (work.first + [getattr(s, end) for s in box] for end in ("start", "stop"))
         heights = on_grid(fields[key], heart.ijk_to_ras, low, high)
-        vessel = vocabulary[key]
-        courses = vessel_courses(work, key, vessel.springs_from, vessel.pieces, heights, box)
+        courses = vessel_courses(work, vocabulary[key], heights, box)
         draw_vessels(work, key, courses)
         found[key] = [course + work.first for course in courses]
     return found

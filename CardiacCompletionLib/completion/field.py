@@ -63,10 +63,11 @@ def sample_field(
         if box is None:
             return None
         lattice = lattice.cropped(np.array([s.start for s in box]), tuple(s.stop - s.start for s in box)).refined()
-        error = _interpolation_error(values[box])
-        values = upsampled(values[box])
-        near = bound if thin else np.minimum(bound, _ROOM * _spread(error, values.shape) + _LEAST_ERROR)
-        new = np.abs(values) < near
+        coarse, values = values[box], upsampled(values[box])
+        new = np.abs(values) < bound
+        if not thin:
+            error = _spread(_interpolation_error(coarse), values.shape)
+            new &= np.abs(values) < _ROOM * error + _LEAST_ERROR
         new[::2, ::2, ::2] = False
         kji = np.argwhere(new)
         values[tuple(kji.T)] = ask(lattice.points(kji))

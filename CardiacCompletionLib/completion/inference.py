@@ -61,6 +61,7 @@ class Inference:
             share = (_END - _BEGIN) / len(wanted)
             self._clock.tell(_BEGIN + share * number, f"Inferring: {vocabulary[key].name}")
             ask = partial(self._distance, key)
+            # What is drawn on top of others is what is thinner than a cell.
             field = sample_field(ask, lattice, halvings, first[number], thin=vocabulary[key].on_top)
             if field is not None:
                 fields[key] = field

@@ -129,8 +129,7 @@ class MovableHeart:
         if work.holds(key):
             box = work.box_of(key, _AROUND)
             away = distance_transform_edt(~work.own(key, box), sampling=_NEARER * work.spacing)
-            vessel = self._vocabulary[key]
-            draw_vessels(work, key, vessel_courses(work, key, vessel.springs_from, vessel.pieces, away, box))
+            draw_vessels(work, key, vessel_courses(work, self._vocabulary[key], away, box))
 
     def _gone(self, course: np.ndarray, goes: torch.Tensor) -> np.ndarray:
         """Where a course [M, 3] goes, in nodes."""

@@ -17,6 +17,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components, dijkstra, minimum_spanning_tree
 from scipy.spatial import cKDTree
 
+from CardiacCompletionLib.anatomy.vocabulary import Structure
 from CardiacCompletionLib.completion.workspace import Box, Workspace
 
 # Millimetres between the nodes on which ways are sought, and how far from a surface a way may go.
@@ -42,25 +43,22 @@ _RADIUS = 1.85
 _AT_ONCE = 1_000_000
 
 
-def vessel_courses(
-    work: Workspace, key: str, origin: str | None, trees: int, heights: np.ndarray, box: Box
-) -> list[np.ndarray]:
+def vessel_courses(work: Workspace, vessel: Structure, heights: np.ndarray, box: Box) -> list[np.ndarray]:
     """Along which ways an inferred structure runs: each [M, 3], in voxels (k, j, i) of the workspace, from a tip on.
 
     Args:
-        origin: key of what it springs from.
-        trees: in how many places at most.
+        vessel: as many trees of it spring as it has pieces, at most.
         heights: its field, mm, at the voxels of a box; infinite where nothing is known.
 
     Returns:
         None of them where it has no place, or is larger or more branched than a vessel tree can be.
     """
     strides = np.maximum(np.round(_STEP / work.spacing).astype(int), 1)
-    faint = work.own(key, box) | ((heights < _FAINT) & work.free(box))
+    faint = work.own(vessel.key, box) | ((heights < _FAINT) & work.free(box))
     pieces = _blocks(ndimage.label(faint, structure=np.ones((3, 3, 3)))[0], strides, 0).max(axis=-1)
     source = np.zeros(pieces.shape, dtype=bool)
-    if origin is not None and work.holds(origin):
-        source = (pieces == 0) & _blocks(work.mask(origin, box), strides, False).any(axis=-1)
+    if vessel.springs_from is not None and work.holds(vessel.springs_from):
+        source = (pieces == 0) & _blocks(work.mask(vessel.springs_from, box), strides, False).any(axis=-1)
         # Ways end at its surface; what lies deeper would only take time.
         source &= ~ndimage.binary_erosion(source, np.ones((3, 3, 3)), border_value=1)
         pieces[source] = pieces.max() + 1
@@ -74,7 +72,7 @@ def vessel_courses(
     graph, kji = _ways(prices, open_, steps)
     piece, rooted = pieces[tuple(kji.T)], source[tuple(kji.T)]
     kept = (piece > 0) & ~rooted
-    for way in _cheapest(graph, piece, rooted, trees):
+    for way in _cheapest(graph, piece, rooted, vessel.pieces):
         kept[way] = True
     held = np.flatnonzero(kept)
     branches = _branches(graph[held][:, held], kji[held] * steps, rooted[held])
@@ -151,7 +149,7 @@ def _cheapest(graph: sparse.csr_matrix, piece: np.ndarray, rooted: np.ndarray, t
     meetings, pairs = wanted[first], pairs[first]
     size = int(piece.max()) + 1
     springs = (pairs == piece[rooted].max(initial=-1)).any(axis=1)
-    meeting = {tuple(pair): number for pair, number in zip(pairs.tolist(), range(len(pairs)), strict=True)}
+    meeting = {tuple(pair): number for number, pair in enumerate(pairs.tolist())}
     # A price on every spring, as low as leaves no more of them than there are trees (Gabow & Tarjan 1984, Journal of
     # Algorithms 5:80).
     for price_of_spring in _SPRINGS:

@@ -117,7 +117,7 @@ class Expectation:
             given: numbers [9 + K] by structure, in the frame, NaN for what is not known of it; without any structure,
                 the cohort as it is.
         """
-        at, seen, noise = self._relied_on(given, _NOISE)
+        at, seen, noise = self._told(self._relied_on(given), _NOISE)
         spread = self.covariance
         mean = self.mean.ravel().copy()
         if len(at):
@@ -137,34 +137,34 @@ class Expectation:
         Args:
             given: as for :meth:`posterior`, at least one structure.
         """
-        return self._whitened(*self._numbers(self._indices(given), given, _TURNED_NOISE))
+        return self._whitened(*self._told(given, _TURNED_NOISE))
 
     def deviation(self, given: Mapping[str, np.ndarray]) -> float:
         """How unusual given structures are together: Mahalanobis distance over the root of how many numbers tell."""
-        return float(np.sqrt(np.mean(self._whitened(*self._relied_on(given, _DOUBTED_NOISE)) ** 2)))
+        return float(np.sqrt(np.mean(self._whitened(*self._told(self._relied_on(given), _DOUBTED_NOISE)) ** 2)))
 
     def _whitened(self, at: np.ndarray, seen: np.ndarray, noise: np.ndarray) -> np.ndarray:
         spread = self._spread[np.ix_(at, at)] + np.diag(noise)
         return solve_triangular(np.linalg.cholesky(spread), seen - self.mean.ravel()[at], lower=True)
 
-    def _relied_on(
+    def _relied_on(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """The anchors among what is given; all of it where there are none."""
+        anchors = {
+            key: given[key]
+            for key, is_one in zip(self.structures, self.anchors, strict=True)
+            if is_one and key in given
+        }
+        return anchors or given
+
+    def _told(
         self, given: Mapping[str, np.ndarray], noise: tuple[float, float]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of the numbers that count: where they stand [N] in all, their values [N] and the variance of their noise.
+        """Of the numbers that are known: where they stand [N] in all, their values [N] and the variance of their noise.
 
         Args:
             noise: standard deviations of a place number and of a shape number.
         """
-        known = self._indices(given)
-        return self._numbers([index for index in known if self.anchors[index]] or known, given, noise)
-
-    def _indices(self, given: Mapping[str, np.ndarray]) -> list[int]:
-        return [index for index, key in enumerate(self.structures) if key in given]
-
-    def _numbers(
-        self, known: list[int], given: Mapping[str, np.ndarray], noise: tuple[float, float]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As :meth:`_relied_on`, of structures by their index."""
+        known = [index for index, key in enumerate(self.structures) if key in given]
         numbers = self.mean.shape[1]
         at = (np.array(known, dtype=int)[:, None] * numbers + np.arange(numbers)).ravel()
         seen = np.concatenate([given[self.structures[index]] for index in known]) if known else np.zeros(0)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 from CardiacCompletionLib import HeartCompleter
 from CardiacCompletionLib.anatomy.heart import Heart
-from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.geometry.region import Region
-from Training.cohort.heart import heart as virtual_heart
 from Training.evaluation.metrics import dice, on_grid_of
 
 TRUSTED = ("myocardium", "left_ventricle", "right_ventricle", "left_atrium")
 CHAMBERS = (*TRUSTED, "right_atrium")
-TEN = {value: key for value, key in load_vocabulary().convention("cardiac10").items() if value <= 10}
 INFERRED = ("right_atrium", "aorta", "pulmonary_artery")
 
 
@@ -53,10 +52,10 @@ def test_an_upright_heart_stays_as_it_is(completer: HeartCompleter, sample: Hear
 
 @pytest.mark.parametrize("seed", [901, 913])
 def test_a_flat_heart_below_a_usual_arch_is_not_turned_where_the_arch_is_made_anew(
-    completer: HeartCompleter, seed: int
+    completer: HeartCompleter, virtual: Callable[[int], Heart], seed: int
 ) -> None:
     """Its chambers say that it lies turned; its great vessels, that it does not."""
-    heart = Heart.from_label_map(virtual_heart(seed, spacing=3.0).label_map, TEN)
+    heart = virtual(seed)
     trusted = (*CHAMBERS, "aorta", "pulmonary_artery")
     for made_anew in (False, True):
         result = completer.complete(heart, trusted, spacing=3.0, resample_trusted=made_anew)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from CardiacCompletionLib.completion.topology import Topology
 from CardiacCompletionLib.errors import CompletionCancelled, CompletionError
 from CardiacCompletionLib.resources import resource_path
 from Training.calibrate import spread_of
-from Training.cohort.heart import heart as virtual_heart
 from Training.evaluation.metrics import dice, on_grid_of
 
 FEW = ("myocardium", "left_ventricle")
@@ -68,11 +68,10 @@ def test_every_sample_is_a_heart(result: CompletionResult, sample: Heart) -> Non
         assert Topology.of({**kept, **hidden}, vocabulary).is_sound(result.inferred, vocabulary)
 
 
-def test_a_heart_that_comes_apart_is_drawn_again(completer: HeartCompleter) -> None:
+def test_a_heart_that_comes_apart_is_drawn_again(completer: HeartCompleter, virtual: Callable[[int], Heart]) -> None:
     """Of this heart's first draws the third has its aorta off the left ventricle."""
     vocabulary = load_vocabulary()
-    ten = {value: key for value, key in vocabulary.convention("cardiac10").items() if value <= 10}
-    heart = Heart.from_label_map(virtual_heart(917, spacing=3.0).label_map, ten).keep(FEW)
+    heart = virtual(917).keep(FEW)
     result = completer.complete(heart, FEW, spacing=2.0, samples=4)
     kept = on_lattice(heart, result.samples.lattice).regions
     for hidden in result.samples.hearts:

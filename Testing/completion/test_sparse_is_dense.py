@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -13,19 +15,17 @@ from CardiacCompletionLib.completion.clock import Clock
 from CardiacCompletionLib.completion.evidence import Evidence, measure, weigh
 from CardiacCompletionLib.completion.field import coarse_lattice
 from CardiacCompletionLib.completion.inference import REACH, Inference
-from Training.cohort.heart import heart as virtual_heart
 
 VOCABULARY = load_vocabulary()
-TEN = {value: key for value, key in VOCABULARY.convention("cardiac10").items() if value <= 10}
 TRUSTED = ("myocardium", "left_ventricle")
 SPACING = 3.0
 THIN = ("coronary_arteries", "pulmonary_veins", "left_atrial_appendage")
 HEARTS = 20
 
 
-def inference_of(completer: HeartCompleter, seed: int) -> tuple[Inference, Evidence]:
+def inference_of(completer: HeartCompleter, whole: Heart) -> tuple[Inference, Evidence]:
     """A virtual heart no training used, seen by its left ventricle, on a tilted grid."""
-    heart = Heart.from_label_map(virtual_heart(seed, spacing=3.0).label_map, TEN).keep(TRUSTED)
+    heart = whole.keep(TRUSTED)
     model = completer._model
     expectation = model.network.prior.expectation(completer.structures)
     evidence = weigh(measure(heart, model.reference, Clock()), {}, model.reference, expectation, VOCABULARY, Clock())
@@ -34,9 +34,11 @@ def inference_of(completer: HeartCompleter, seed: int) -> tuple[Inference, Evide
 
 
 @pytest.mark.parametrize("number", range(HEARTS))
-def test_sparse_is_dense_and_no_piece_is_lost(completer: HeartCompleter, number: int) -> None:
+def test_sparse_is_dense_and_no_piece_is_lost(
+    completer: HeartCompleter, virtual: Callable[[int], Heart], number: int
+) -> None:
     """Each heart checks one structure, in turn: every node within reach is asked."""
-    inference, evidence = inference_of(completer, 98_000_000 + number)
+    inference, evidence = inference_of(completer, virtual(98_000_000 + number))
     hidden = [key for key in completer.structures if key not in TRUSTED]
     key = hidden[number % len(hidden)]
     field = inference.fields([key], SPACING, VOCABULARY).get(key)
