@@ -171,7 +171,9 @@ def test_without_the_mask_what_a_data_set_does_not_label_is_nowhere(cohorts: tup
     reference, network = take_over(
         Earlier.read(unbroken), settings, PreparedHearts(cohorts, "train", settings.structures)
     )
-    masked = CompletionExamples(hearts, reference, network.prior, 32, 32, 4, Jitter(), 0, near=6.0, complete=True)
+    prior = network.prior
+    expected = [prior.expectation(settings.structures)]
+    masked = CompletionExamples(hearts, reference, prior, expected, 32, 32, 4, Jitter(), 0, near=6.0, complete=True)
     item, bare = masked[1], UnmaskedExamples(masked)[1]
     assert item["known"].tolist() == [False, *[True] * 10]
     assert bare["known"].all()
