@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import warnings
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheck
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
+from CardiacCompletionLib.geometry.expectation import Expectation
 from CardiacCompletionLib.geometry.frame import Reference
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from CardiacCompletionLib.model.prior import MeanHeart
@@ -26,7 +28,7 @@ from Training.earlier import Earlier
 from Training.held_out import EXAMPLES, LOSS, WatchedModule, fixed, held_out_hearts, stop_when_no_better
 from Training.run_folder import RunFolder
 from Training.settings import Settings
-from Training.starting_point import fill_mean_heart, reference_of
+from Training.starting_point import expectations_of_others, fill_mean_heart, reference_of
 from Training.taken_over import take_over
 from Training.upstream import TAKEN, UpstreamStart, start_from_upstream
 
@@ -76,7 +78,10 @@ def run(arguments: argparse.Namespace) -> None:
     folder.write_recipe(made_of)
     prior = deepcopy(network.prior)
     apart = held_out_hearts(arguments.data, settings.structures, arguments.fold)
-    looks = [] if apart is None else fixed(drawn_from(apart, reference, prior, settings, EXAMPLES, arguments.seed))
+    looks = []
+    if apart is not None:
+        by_all = [prior.expectation(settings.structures)]
+        looks = fixed(drawn_from(apart, reference, prior, by_all, settings, EXAMPLES, arguments.seed))
     trainer = lightning.Trainer(
         max_steps=settings.total_steps,
         max_epochs=1,
@@ -94,7 +99,10 @@ def run(arguments: argparse.Namespace) -> None:
     )
     done = folder.steps_done()
     together = settings.batch * trainer.world_size
-    examples = drawn_from(hearts, reference, prior, settings, settings.total_steps * together, arguments.seed)
+    by_others = expectations_of_others(prior, hearts, reference)
+    examples = drawn_from(
+        hearts, reference, prior, by_others, settings, settings.total_steps * together, arguments.seed
+    )
     trainer.fit(
         WatchedModule(network, settings, reference.scale),
         DataLoader(
@@ -132,7 +140,13 @@ def callbacks(settings: Settings, folder: RunFolder, looks: bool) -> list[Callba
 
 
 def drawn_from(
-    hearts: PreparedHearts, reference: Reference, prior: MeanHeart, settings: Settings, count: int, seed: int
+    hearts: PreparedHearts,
+    reference: Reference,
+    prior: MeanHeart,
+    expectations: Sequence[Expectation],
+    settings: Settings,
+    count: int,
+    seed: int,
 ) -> CompletionExamples:
     """Examples as a phase asks for them."""
     complete = settings.task == "complete"
@@ -140,6 +154,7 @@ def drawn_from(
         hearts,
         reference,
         prior,
+        expectations,
         settings.points,
         settings.queries,
         count,

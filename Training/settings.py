@@ -20,7 +20,7 @@ class Settings:
     Attributes:
         structures: keys of the class axis.
         task: ``reconstruct``: everything is given; ``complete``: some of it.
-        dim, depth, latents, latent_dim, points, shapes: see :class:`HeartModelConfig`.
+        dim, depth, latents, latent_dim, points, shapes, fine_shapes: see :class:`HeartModelConfig`.
         queries: points asked per structure of a heart and step.
         batch: hearts a step, on each device.
         share: of the preset's steps, how many the phase takes; fine-tuning takes few, at a rate less by the root of it.
@@ -47,6 +47,7 @@ class Settings:
     latent_dim: int
     points: int
     shapes: int
+    fine_shapes: int
     queries: int
     batch: int
     share: float
@@ -108,4 +109,5 @@ class Settings:
             latent_dim=self.latent_dim,
             points=self.points,
             shapes=self.shapes,
+            fine_shapes=self.fine_shapes,
         )

@@ -18,6 +18,8 @@ from Training.data.hearts import PreparedHearts
 
 # Frame units squared: no place is known better than that.
 _LEAST_VARIANCE = 1e-4
+# In how many parts hearts are, of which each is expected by the others.
+_PARTS = 4
 
 
 def reference_of(hearts: PreparedHearts) -> Reference:
@@ -73,9 +75,13 @@ def fill_shapes(prior: MeanHeart, hearts: PreparedHearts, structures: Iterable[i
         having = [index for index, case in enumerate(hearts.cases) if case.whole[structure]]
         if having:
             shapes = np.stack([hearts.cases[index].shapes[structure] for index in having]).astype(np.float32)
-            field, modes = _principal_shapes(shapes, weights[having], prior.shapes.shape[1])
+            large, fine = prior.shapes.shape[1], prior.fine_shapes.shape[1]
+            field, modes = _principal_shapes(shapes, weights[having], large + fine)
             prior.field[structure] = torch.from_numpy(field)
-            prior.shapes[structure] = torch.from_numpy(modes)
+            prior.shapes[structure] = torch.from_numpy(modes[:large])
+            prior.fine_shapes[structure] = torch.from_numpy(
+                sparse_nodes(modes[large:]).reshape(prior.fine_shapes[0].shape)
+            )
 
 
 def measure_again(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> None:
@@ -96,8 +102,43 @@ def _check_all_shown(hearts: PreparedHearts) -> None:
 
 
 def _measure_expectation(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> None:
-    anchors = np.array([reference.places[key].anchor for key in hearts.structures])
-    table = np.full((len(hearts.cases), len(anchors), prior.number_mean.shape[1]), np.nan)
+    prior.set_expectation(_expectation(prior, hearts, _table(prior, hearts, reference), np.array(hearts.weights)))
+
+
+def expectations_of_others(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> list[Expectation]:
+    """For each of a few parts of the hearts, in their order, what all the others make one expect.
+
+    A heart that helped to say what is to be expected of it is expected too well, a real one that counts often most of
+    all, and a network that learns to correct it learns to correct too little (cross-fitting; Chernozhukov et al. 2018,
+    Econom. J. 21, C1). Structures that a part of the hearts alone shows are expected as all hearts have them.
+    """
+    table, weights = _table(prior, hearts, reference), np.array(hearts.weights)
+    parts = min(_PARTS, len(weights))
+    part = part_of(np.arange(len(weights)), len(weights), parts)
+    expectations = []
+    for left_out in range(parts):
+        others = part != left_out
+        nowhere = ~np.isfinite(table[others]).any(axis=(0, 2))
+        if nowhere.any() or not others.any():
+            others = np.ones_like(others)
+        expectations.append(_expectation(prior, hearts, table[others], weights[others]))
+    return expectations
+
+
+def part_of(number: np.ndarray | int, hearts: int, parts: int) -> np.ndarray | int:
+    """To which of the parts a heart belongs, by its number among all; hearts that follow each other go together."""
+    return number * parts // hearts
+
+
+def _expectation(prior: MeanHeart, hearts: PreparedHearts, table: np.ndarray, weights: np.ndarray) -> Expectation:
+    anchors = np.array([load_vocabulary()[key].anchor for key in hearts.structures])
+    fine = prior.fine_shapes.shape[1]
+    return Expectation.measure(hearts.structures, anchors, table, weights, prior.misread, fine)
+
+
+def _table(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> np.ndarray:
+    """Numbers [H, C, 9 + K + F] of every heart in its frame; NaN for what it does not show in full."""
+    table = np.full((len(hearts.cases), len(hearts.structures), prior.number_mean.shape[1]), np.nan)
     shapes = shape_numbers(prior, hearts)
     for index in range(len(hearts.cases)):
         moments = hearts.moments(index)
@@ -105,12 +146,14 @@ def _measure_expectation(prior: MeanHeart, hearts: PreparedHearts, reference: Re
         for key, moment in moments.items():
             structure = hearts.structures.index(key)
             table[index, structure] = np.concatenate([place_numbers(moment, frame), shapes[index][structure]])
-    weights = np.array(hearts.weights)
-    prior.set_expectation(Expectation.measure(hearts.structures, anchors, table, weights))
+    return table
 
 
 def shape_numbers(prior: MeanHeart, hearts: PreparedHearts) -> list[np.ndarray]:
-    """Of every heart, which mixture of principal shapes its structures are: float64 [C, K]; zero where it lacks one."""
+    """Of every heart, which mixture of all principal shapes its structures are: float64 [C, K + F].
+
+    Zero where it lacks one.
+    """
     count = prior.number_mean.shape[1] - PLACE_NUMBERS
     told = np.zeros((len(hearts.cases), len(hearts.structures), count))
     for structure in range(len(hearts.structures)):

@@ -16,7 +16,7 @@ from Training.settings import Settings
 from Training.starting_point import fill_shapes, measure_again, with_new_places
 
 # Parameters and buffers whose first axis is the class axis. The joint distribution of numbers is measured anew.
-_BY_STRUCTURE = ("latents", "missing", "structure_embed", "prior.field", "prior.shapes")
+_BY_STRUCTURE = ("latents", "missing", "structure_embed", "prior.field", "prior.shapes", "prior.fine_shapes")
 # Its columns are the class axis, three times over (model/surroundings).
 _SURROUNDINGS = "surroundings_embed.mlp.weight"
 _MEASURED = ("prior.number_mean", "prior.number_covariance", "prior.anchors")

@@ -69,7 +69,8 @@ def prepared_loader(folders: list[str], settings: Settings, steps: int) -> tuple
     hearts = PreparedHearts(folders, "train", settings.structures)
     reference, network = reference_of(hearts), HeartAutoEncoder(settings.model())
     fill_mean_heart(network.prior, hearts, reference)
-    examples = drawn_from(hearts, reference, network.prior, settings, steps * settings.batch, seed=0)
+    expected = [network.prior.expectation(settings.structures)]
+    examples = drawn_from(hearts, reference, network.prior, expected, settings, steps * settings.batch, seed=0)
     module = CompletionModule(network.to(DEVICE), settings, reference.scale)
     module.log = lambda *_, **__: None  # there is no trainer to log to
     return DataLoader(examples, settings.batch, num_workers=1), module

@@ -4,6 +4,9 @@ A structure is described by numbers: its centroid (3), the logarithm of its spre
 its principal shapes, each in standard deviations). Over all structures these are taken as jointly Gaussian in the
 frame; the hidden ones follow from the given ones by the rule for conditional Gaussians. Hearts that lack structures
 count with those they have (expectation maximisation; Little & Rubin, Statistical Analysis with Missing Data, 11.2).
+
+Of a given structure more of its shape is read than is to be said of a hidden one: F further coefficients, of finer
+principal shapes, tell of the others and are themselves not expected.
 """
 
 from __future__ import annotations
@@ -25,11 +28,11 @@ _UNIT = np.array([1, 1, 1, 0, 0, 0])
 # Of a heart that is asked about, how wrong its frame and how turned its scan may be: standard deviations of shift
 # (frame units), turn (radians) and logarithm of scale.
 _FRAME_ERROR = np.array([0.02] * 3 + [np.radians(3.0)] * 3 + [0.02])
-# Of what is read off a trusted structure, place in frame units and shape in standard deviations: where others follow
-# from it, where it says how the heart is turned, and where it is asked whether it can be a heart's.
-_NOISE = (0.02, 0.2)
-_TURNED_NOISE = (0.03, 0.5)
-_DOUBTED_NOISE = (0.01, 0.5)
+# Standard deviations of what is read off a trusted structure, place in frame units: where others follow from it, where
+# it says how the heart is turned, and where it is asked whether it can be a heart's.
+_NOISE = 0.007
+_TURNED_NOISE = 0.03
+_DOUBTED_NOISE = 0.01
 _SHRINKAGE = 0.1
 _ROUNDS = 12
 _RIDGE = 1e-4
@@ -46,7 +49,7 @@ class Posterior:
 
     Attributes:
         mean: float64 [C, 9 + K].
-        covariance: float64 [C (9 + K), C (9 + K)]; zero for structures relied on.
+        covariance: float64 [C (9 + K), C (9 + K)]; zero for what is given.
     """
 
     mean: np.ndarray
@@ -71,30 +74,42 @@ class Expectation:
     Attributes:
         structures: keys of the class axis, C of them.
         anchors: bool [C]; where any is given, only anchors are relied on: of vessels a scan shows more or less.
-        mean: float64 [C, 9 + K].
-        covariance: float64 [C (9 + K), C (9 + K)].
+        mean: float64 [C, 9 + K + F].
+        covariance: float64 [C (9 + K + F), C (9 + K + F)].
+        misread: float64 [C, K + F], standard deviation of what is read of each shape number.
+        fine: F, how many of the shape numbers tell of other structures alone.
     """
 
     structures: tuple[str, ...]
     anchors: np.ndarray
     mean: np.ndarray
     covariance: np.ndarray
+    misread: np.ndarray
+    fine: int = 0
 
     @classmethod
     def measure(
-        cls, structures: Sequence[str], anchors: np.ndarray, hearts: np.ndarray, weights: np.ndarray
+        cls,
+        structures: Sequence[str],
+        anchors: np.ndarray,
+        hearts: np.ndarray,
+        weights: np.ndarray,
+        misread: np.ndarray,
+        fine: int = 0,
     ) -> Expectation:
         """From a cohort.
 
         Args:
-            hearts: numbers [H, C, 9 + K] of each heart in its frame; NaN for structures it lacks.
+            hearts: numbers [H, C, 9 + K + F] of each heart in its frame; NaN for structures it lacks.
             weights: how many hearts each of them [H] stands for.
         """
         flat = hearts.reshape(len(hearts), -1)
         nowhere = ~np.isfinite(flat).any(axis=0)
-        mean, covariance = _gaussian(np.where(nowhere, 0.0, flat), weights / weights.sum())
+        noise = _noises(misread, _NOISE).ravel() ** 2
+        mean, covariance = _gaussian(np.where(nowhere, 0.0, flat), weights / weights.sum(), noise)
         shrunk = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * np.diag(np.diag(covariance))
-        return cls(tuple(structures), np.asarray(anchors, dtype=bool), mean.reshape(hearts.shape[1:]), shrunk)
+        anchors = np.asarray(anchors, dtype=bool)
+        return cls(tuple(structures), anchors, mean.reshape(hearts.shape[1:]), shrunk, misread, fine)
 
     def place_alone(self, moments: Moments, frame: HeartFrame) -> np.ndarray:
         """Numbers [9 + K] of a structure whose shape is not known, in a frame."""
@@ -111,23 +126,41 @@ class Expectation:
         return self._framed[keys]
 
     def posterior(self, given: Mapping[str, np.ndarray]) -> Posterior:
-        """What to expect of all structures; those that are relied on stand as they are.
+        """What to expect of all structures; those that are given stand as they are, the others follow from anchors.
 
         Args:
-            given: numbers [9 + K] by structure, in the frame, NaN for what is not known of it; without any structure,
-                the cohort as it is.
+            given: numbers [9 + K + F] by structure, in the frame, NaN for what is not known of it; without any
+                structure, the cohort as it is.
         """
-        at, seen, noise = self._told(self._relied_on(given), _NOISE)
-        spread = self.covariance
-        mean = self.mean.ravel().copy()
-        if len(at):
-            pull = np.linalg.solve(spread[np.ix_(at, at)] + np.diag(noise), spread[at]).T
-            mean = mean + pull @ (seen - mean[at])
-            mean[at] = seen
-            spread = spread - pull @ spread[at]
-            spread[at] = 0.0
-            spread[:, at] = 0.0
-        return Posterior(mean.reshape(self.mean.shape), 0.5 * (spread + spread.T))
+        at, seen = self._told(self._relied_on(given))
+        pull, covariance = self._following(at)
+        mean = self.mean.copy()
+        mean[:, : self._said] += (pull @ (seen - self.mean.ravel()[at])).reshape(len(mean), -1)
+        at, seen = self._told(given)
+        mean.ravel()[at] = seen
+        stands = np.zeros(mean.shape, dtype=bool)
+        stands.ravel()[at] = True
+        stands = stands[:, : self._said].ravel()
+        covariance = np.where(stands[:, None] | stands, 0.0, covariance)
+        return Posterior(mean[:, : self._said].copy(), covariance)
+
+    @property
+    def _said(self) -> int:
+        """How many numbers are to be expected of a structure: 9 + K."""
+        return self.mean.shape[1] - self.fine
+
+    def _following(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How what is said of all [S] follows from numbers that are told (where they stand [N]): [S, N], and its
+        covariance [S, S].
+        """
+        if at.tobytes() not in self._followed:
+            said = (np.arange(self.mean.size).reshape(self.mean.shape)[:, : self._said]).ravel()
+            noise = _noises(self.misread, _NOISE).ravel()[at] ** 2
+            across = self.covariance[np.ix_(at, said)]
+            pull = np.linalg.solve(self.covariance[np.ix_(at, at)] + np.diag(noise), across).T
+            left = self.covariance[np.ix_(said, said)] - pull @ across
+            self._followed[at.tobytes()] = pull, 0.5 * (left + left.T)
+        return self._followed[at.tobytes()]
 
     def standardised(self, given: Mapping[str, np.ndarray]) -> np.ndarray:
         """How far given structures are from the mean heart, as independent numbers [N] of variance one in the cohort.
@@ -137,14 +170,15 @@ class Expectation:
         Args:
             given: as for :meth:`posterior`, at least one structure.
         """
-        return self._whitened(*self._told(given, _TURNED_NOISE))
+        return self._whitened(given, _TURNED_NOISE)
 
     def deviation(self, given: Mapping[str, np.ndarray]) -> float:
         """How unusual given structures are together: Mahalanobis distance over the root of how many numbers tell."""
-        return float(np.sqrt(np.mean(self._whitened(*self._told(self._relied_on(given), _DOUBTED_NOISE)) ** 2)))
+        return float(np.sqrt(np.mean(self._whitened(self._relied_on(given), _DOUBTED_NOISE) ** 2)))
 
-    def _whitened(self, at: np.ndarray, seen: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        spread = self._spread[np.ix_(at, at)] + np.diag(noise)
+    def _whitened(self, given: Mapping[str, np.ndarray], noise: float) -> np.ndarray:
+        at, seen = self._told(given)
+        spread = self._spread[np.ix_(at, at)] + np.diag(_noises(self.misread, noise).ravel()[at] ** 2)
         return solve_triangular(np.linalg.cholesky(spread), seen - self.mean.ravel()[at], lower=True)
 
     def _relied_on(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
@@ -156,20 +190,17 @@ class Expectation:
         }
         return anchors or given
 
-    def _told(
-        self, given: Mapping[str, np.ndarray], noise: tuple[float, float]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of the numbers that are known: where they stand [N] in all, their values [N] and the variance of their noise.
-
-        Args:
-            noise: standard deviations of a place number and of a shape number.
-        """
+    def _told(self, given: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Of the numbers that are known: where they stand [N] in all, and their values [N]."""
         known = [index for index, key in enumerate(self.structures) if key in given]
         numbers = self.mean.shape[1]
         at = (np.array(known, dtype=int)[:, None] * numbers + np.arange(numbers)).ravel()
         seen = np.concatenate([given[self.structures[index]] for index in known]) if known else np.zeros(0)
-        at, seen = at[np.isfinite(seen)], seen[np.isfinite(seen)]
-        return at, seen, np.where(at % numbers < PLACE_NUMBERS, *noise) ** 2
+        return at[np.isfinite(seen)], seen[np.isfinite(seen)]
+
+    @cached_property
+    def _followed(self) -> dict[bytes, tuple[np.ndarray, np.ndarray]]:
+        return {}
 
     @cached_property
     def _framed(self) -> dict[tuple[str, ...], Expectation]:
@@ -199,12 +230,16 @@ class Expectation:
         mean = moved_numbers(self.mean, HeartFrame(np.zeros(3), 1.0), HeartFrame(here[:3], scale))
         change = np.ones(count)
         change[:3] /= scale
+        change = np.tile(change, len(self.mean))
         effect = np.zeros((*self.mean.shape, 4))
         effect[:, :3, :3] = np.eye(3) / scale
         effect[:, :3, 3] = mean[:, :3] / scale
         effect[:, 3:PLACE_NUMBERS, 3] = _UNIT / scale
-        turned = np.diag(np.tile(change, len(self.mean))) - effect.reshape(-1, 4) @ slope
-        return replace(self, mean=mean, covariance=turned @ self.covariance @ turned.T)
+        effect = effect.reshape(-1, 4)
+        # (D - E S) C (D - E S)' for a diagonal D, and slopes S of but four numbers.
+        across = change[:, None] * (self.covariance @ slope.T) - 0.5 * effect @ (slope @ self.covariance @ slope.T)
+        covariance = self.covariance * change * change[:, None] - across @ effect.T - effect @ across.T
+        return replace(self, mean=mean, covariance=covariance)
 
     @cached_property
     def _spread(self) -> np.ndarray:
@@ -254,8 +289,17 @@ class Places:
         return cls(numbers[:, :3], spreads)
 
 
-def _gaussian(hearts: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean [N] and covariance [N, N] of rows [H, N] with gaps (NaN), by expectation maximisation."""
+def _noises(misread: np.ndarray, place: float) -> np.ndarray:
+    """Standard deviations [C, 9 + K + F] of what is read: of places, and of shapes [C, K + F]."""
+    return np.concatenate([np.full((len(misread), PLACE_NUMBERS), place), misread], axis=1)
+
+
+def _gaussian(hearts: np.ndarray, weights: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [N] and covariance [N, N] of rows [H, N] with gaps (NaN), by expectation maximisation.
+
+    Args:
+        noise: variance [N] of what is read where others follow from it.
+    """
     seen = np.isfinite(hearts)
     patterns: dict[bytes, list[int]] = {}
     for index, row in enumerate(seen):
@@ -270,7 +314,8 @@ def _gaussian(hearts: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.n
             here = np.flatnonzero(seen[members[0]])
             gone = np.flatnonzero(~seen[members[0]])
             if len(gone):
-                pull = np.linalg.solve(covariance[np.ix_(here, here)], covariance[np.ix_(here, gone)])
+                told = covariance[np.ix_(here, here)] + np.diag(noise[here])
+                pull = np.linalg.solve(told, covariance[np.ix_(here, gone)])
                 filled[np.ix_(members, gone)] = mean[gone] + (hearts[np.ix_(members, here)] - mean[here]) @ pull
                 left = covariance[np.ix_(gone, gone)] - pull.T @ covariance[np.ix_(here, gone)]
                 unsure[np.ix_(gone, gone)] += weights[members].sum() * left

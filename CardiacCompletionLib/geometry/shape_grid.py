@@ -15,6 +15,7 @@ NODES = 27
 REACH = 3.6
 # Every other node is enough to tell which shape it is.
 _SPARSE = 2
+SPARSE_NODES = len(range(0, NODES, _SPARSE))
 # In spreads: how far from the surface distances tell of the shape.
 BAND = 2.0
 
@@ -29,7 +30,7 @@ def node_positions(sparse: bool = False) -> np.ndarray:
 def sparse_nodes(fields: np.ndarray) -> np.ndarray:
     """Values [..., N'] at the sparse nodes of fields [..., NODES, NODES, NODES]."""
     thinned = fields[..., ::_SPARSE, ::_SPARSE, ::_SPARSE]
-    return thinned.reshape(*fields.shape[:-3], -1)
+    return thinned.reshape(*fields.shape[:-3], SPARSE_NODES**3)
 
 
 def to_ras(own: np.ndarray, moments: Moments) -> np.ndarray:

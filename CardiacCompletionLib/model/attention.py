@@ -82,7 +82,9 @@ class PointEmbedding(nn.Module):
         self.mlp = nn.Linear(6 * octaves + 3, dim)
 
     def forward(self, points: Tensor) -> Tensor:
-        phase = points @ self.basis
+        # A phase of hundreds of radians means nothing in half precision.
+        with torch.autocast(points.device.type, enabled=False):
+            phase = points @ self.basis
         return self.mlp(torch.cat([phase.sin(), phase.cos(), points], dim=-1))
 
 

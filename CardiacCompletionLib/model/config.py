@@ -19,6 +19,7 @@ class HeartModelConfig:
         latent_dim: width inside the normalised bottleneck.
         points: surface points per trusted structure.
         shapes: principal shapes per structure of the mean heart that the network corrects.
+        fine_shapes: further ones that are read of given structures, to tell where and how hidden ones are.
     """
 
     structures: tuple[str, ...]
@@ -28,6 +29,7 @@ class HeartModelConfig:
     latent_dim: int = 32
     points: int = 256
     shapes: int = 16
+    fine_shapes: int = 48
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "structures": list(self.structures)}

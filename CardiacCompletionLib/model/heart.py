@@ -59,7 +59,7 @@ class HeartAutoEncoder(nn.Module):
         self.to_outputs = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 1))
         nn.init.zeros_(self.to_outputs[1].weight)
         nn.init.zeros_(self.to_outputs[1].bias)
-        self.prior = MeanHeart(count, config.shapes)
+        self.prior = MeanHeart(count, config.shapes, config.fine_shapes)
 
     def encode(self, points: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
         """Frame points [B, C, N, 3] and which structures are given, bool [B, C] -> narrow latents [B, C, M, L].
@@ -133,5 +133,6 @@ class HeartAutoEncoder(nn.Module):
         return embedded + own.unflatten(0, embedded.shape[:2])
 
     def _standardised(self, numbers: Tensor) -> Tensor:
-        deviation = self.prior.number_covariance.diagonal().reshape(self.prior.number_mean.shape).sqrt()
-        return ((numbers - self.prior.number_mean) / (deviation + 1e-3)).clamp(-4.0, 4.0)
+        usual, count = self.prior.number_mean, numbers.shape[-1]
+        deviation = self.prior.number_covariance.diagonal().reshape(usual.shape)[:, :count].sqrt()
+        return ((numbers - usual[:, :count]) / (deviation + 1e-3)).clamp(-4.0, 4.0)

@@ -8,7 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from CardiacCompletionLib.geometry.expectation import OFF_DIAGONAL, PLACE_NUMBERS, UPPER, Expectation
-from CardiacCompletionLib.geometry.shape_grid import BAND, NODES, REACH, sparse_nodes
+from CardiacCompletionLib.geometry.shape_grid import BAND, NODES, REACH, SPARSE_NODES, sparse_nodes
+
+# Spreads, root mean square over the nodes.
+_MISREAD = 0.004
 
 
 class MeanHeart(nn.Module):
@@ -18,16 +21,22 @@ class MeanHeart(nn.Module):
     cohort's mean plus its principal shapes in the measure the heart's numbers say. Distances count in the geometric
     mean of the structure's spreads. With the network's zero-initialised last layer, an untrained model is this heart.
 
+    Of a given structure F finer principal shapes are read as well, which only tell of other structures.
+
     Args:
         structures: number of structures C.
         shapes: number K of principal shapes of each.
+        fine_shapes: number F of finer ones, known at the sparse nodes.
     """
 
-    def __init__(self, structures: int, shapes: int) -> None:
+    def __init__(self, structures: int, shapes: int, fine_shapes: int = 0) -> None:
         super().__init__()
-        numbers = PLACE_NUMBERS + shapes
+        numbers = PLACE_NUMBERS + shapes + fine_shapes
         self.register_buffer("field", torch.zeros(structures, NODES, NODES, NODES))
         self.register_buffer("shapes", torch.zeros(structures, shapes, NODES, NODES, NODES))
+        self.register_buffer(
+            "fine_shapes", torch.zeros(structures, fine_shapes, SPARSE_NODES, SPARSE_NODES, SPARSE_NODES)
+        )
         self.register_buffer("number_mean", torch.zeros(structures, numbers))
         self.register_buffer("number_covariance", torch.eye(structures * numbers))
         self.register_buffer("anchors", torch.ones(structures, dtype=torch.bool))
@@ -35,7 +44,22 @@ class MeanHeart(nn.Module):
     def expectation(self, structures: tuple[str, ...]) -> Expectation:
         """The distribution of numbers that this heart was made with."""
         mean, covariance = self.number_mean.cpu().double().numpy(), self.number_covariance.cpu().double().numpy()
-        return Expectation(structures, self.anchors.cpu().numpy(), mean, covariance)
+        anchors, fine = self.anchors.cpu().numpy(), self.fine_shapes.shape[1]
+        return Expectation(structures, anchors, mean, covariance, self.misread, fine)
+
+    @property
+    def misread(self) -> np.ndarray:
+        """Standard deviation of what is read of each shape number, float64 [C, K + F].
+
+        Distances are misread alike, whichever shape they tell of, so the finer ones are told less well.
+        """
+        size = [np.sqrt((self._read_shapes(c) ** 2).mean(axis=-1)) for c in range(len(self.field))]
+        return _MISREAD / np.maximum(np.array(size), 1e-3 * _MISREAD)
+
+    def _read_shapes(self, structure: int) -> np.ndarray:
+        """All principal shapes of a structure at the sparse nodes, float64 [K + F, N']."""
+        large = sparse_nodes(self.shapes[structure].cpu().double().numpy())
+        return np.concatenate([large, self.fine_shapes[structure].cpu().double().numpy().reshape(-1, large.shape[1])])
 
     def set_expectation(self, expectation: Expectation) -> None:
         self.number_mean.copy_(torch.from_numpy(expectation.mean))
@@ -49,10 +73,10 @@ class MeanHeart(nn.Module):
             distances: signed distances [..., N'] in spreads at the sparse nodes of the structure's own grid.
 
         Returns:
-            float64 [..., K], in standard deviations.
+            float64 [..., K + F], in standard deviations.
         """
         mean = np.clip(sparse_nodes(self.field[structure].cpu().double().numpy()), -BAND, BAND)
-        modes = sparse_nodes(self.shapes[structure].cpu().double().numpy())
+        modes = self._read_shapes(structure)
         gram = modes @ modes.T
         offset = (np.clip(distances, -BAND, BAND) - mean) @ modes.T
         return offset @ np.linalg.inv(gram + 1e-6 * max(np.trace(gram), 1e-6) * np.eye(len(gram)))
@@ -68,6 +92,11 @@ class MeanHeart(nn.Module):
             Distances [B, W, Q] in own units; the queries in own coordinates [B, W, Q, 3], over REACH; and how many
             frame units an own unit is, [B, W, 1].
         """
+        # Half a precision would be half a millimetre.
+        with torch.autocast(queries.device.type, enabled=False):
+            return self._expected(queries, numbers, wanted)
+
+    def _expected(self, queries: Tensor, numbers: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         asked = numbers[:, wanted]
         logs = self._matrices(asked[..., 3:PLACE_NUMBERS])
         own = inverse_exponential(logs)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from CardiacCompletionLib.errors import CompletionError, lacks_memory
 from CardiacCompletionLib.geometry.frame import Reference
@@ -21,11 +22,13 @@ from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from CardiacCompletionLib.resources import resource_path
 
-CARD_VERSION = 2
+CARD_VERSION = 3
 BUNDLED = "cardiac10"
-# Spreads of a structure, a tenth of a millimetre: mean and principal shapes are rounded to it, for then a repository's
-# history holds half as much of them.
-_GRAIN = 1 / 256
+# On disk principal shapes are whole numbers, so many at most, of steps of a power of two, some hundredths of a
+# millimetre; what was saved and loaded is saved to the same bytes again.
+_PACKED = ("prior.shapes", "prior.fine_shapes")
+_STEPS = 127
+_STEP = ".step"
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def load_model(path: str | Path | None = None, device: str = "cpu") -> TrainedMo
         raise CompletionError(f"The weights {path.name} do not match their card (SHA-256): fetch both files again.")
     try:
         network = HeartAutoEncoder(HeartModelConfig.from_json(card["architecture"]))
-        network.load_state_dict(load(content))
+        network.load_state_dict(_unpacked(load(content)))
         reference = Reference.from_json(card["reference"])
     except SafetensorError as error:
         raise CompletionError(f"The weights {path.name} are damaged or not safetensors: fetch them again.") from error
@@ -71,19 +74,17 @@ def load_model(path: str | Path | None = None, device: str = "cpu") -> TrainedMo
 
 
 def save_model(network: HeartAutoEncoder, reference: Reference, facts: Mapping[str, Any], path: str | Path) -> None:
-    """Write float16 weights (statistics float32) and their card, which takes ``facts`` (recipe, limits) as they are.
+    """Write float16 weights (statistics float32, principal shapes int8) and their card.
 
-    Shapes are rounded to a tenth of a millimetre.
+    The card takes ``facts`` (recipe, limits) as they are.
     """
     from safetensors.torch import save
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    shapes = ("prior.field", "prior.shapes")
-    halved = {name for name, _ in network.named_parameters()} | set(shapes)
+    halved = {name for name, _ in network.named_parameters()} | {"prior.field"}
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    state |= {name: torch.round(state[name] / _GRAIN) * _GRAIN for name in shapes}
-    content = save({name: value.half() if name in halved else value for name, value in state.items()})
+    content = save(_packed({name: value.half() if name in halved else value for name, value in state.items()}))
     card = {
         "card_version": CARD_VERSION,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -94,6 +95,24 @@ def save_model(network: HeartAutoEncoder, reference: Reference, facts: Mapping[s
     }
     path.write_bytes(content)
     path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+
+
+def _packed(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Principal shapes as int8, and for each structure what a step is, float32 [C, 1, ...]."""
+    packed = dict(state)
+    for name in _PACKED:
+        shapes = state[name]
+        largest = torch.stack([own.abs().max() if own.numel() else own.new_ones(()) for own in shapes])
+        step = torch.exp2((largest.clamp(min=1e-6) / _STEPS).log2().ceil())
+        packed[name + _STEP] = step.reshape(-1, *[1] * (shapes.dim() - 1))
+        packed[name] = (shapes / packed[name + _STEP]).round().to(torch.int8)
+    return packed
+
+
+def _unpacked(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Inverse of :func:`_packed`."""
+    shapes = {name: state[name].float() * state[name + _STEP] for name in _PACKED}
+    return {name: value for name, value in state.items() if not name.endswith(_STEP)} | shapes
 
 
 def _read_card(path: Path) -> dict[str, Any]:

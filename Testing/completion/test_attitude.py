@@ -15,7 +15,8 @@ from Training.evaluation.metrics import dice, on_grid_of
 
 TRUSTED = ("myocardium", "left_ventricle", "right_ventricle", "left_atrium")
 CHAMBERS = (*TRUSTED, "right_atrium")
-INFERRED = ("right_atrium", "aorta", "pulmonary_artery")
+# The arch of an aorta lies far from the chambers that tell the turn, so what is left of it moves the arch most.
+AGREEMENT = {"right_atrium": 0.87, "aorta": 0.7, "pulmonary_artery": 0.8}
 
 
 def turned(heart: Heart, degrees: tuple[float, float, float]) -> Heart:
@@ -33,8 +34,8 @@ def test_the_answer_turns_with_the_heart(
     result = completer.complete(heart, TRUSTED, spacing=3.0, samples=4)
     assert any("lies turned by some" in warning for warning in result.warnings)
     back = on_grid_of(turned(result.heart, tuple(-angle for angle in degrees)), upright.heart)
-    for key in INFERRED:
-        assert dice(upright.heart.regions[key], back.regions[key]) > 0.75, key
+    for key, least in AGREEMENT.items():
+        assert dice(upright.heart.regions[key], back.regions[key]) > least, key
     for key in TRUSTED:
         assert np.array_equal(result.heart.regions[key].mask, sample.regions[key].mask)
     whole = result.samples.probability["right_atrium"] > 0.5

@@ -74,7 +74,7 @@ def test_a_heart_unlike_any_other_is_completed_with_a_warning(completer: HeartCo
 
 @pytest.mark.parametrize(
     "change",
-    [np.eye(3) * 1.6, np.eye(3) * 0.6, np.diag([1.0, 1.0, 0.65]), np.diag([1.45, 1.0, 1.0])],
+    [np.eye(3) * 1.7, np.eye(3) * 0.6, np.diag([1.0, 1.0, 0.65]), np.diag([1.45, 1.0, 1.0])],
     ids=["large", "small", "flat", "broad"],
 )
 def test_a_heart_of_unusual_size_or_proportions_is_told_of(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,7 +41,11 @@ def table(dilations: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def expectation() -> Expectation:
     dilations = np.random.default_rng(0).normal(1.0, 0.12, 400)
-    return Expectation.measure(KEYS, ANCHORS, table(dilations), np.ones(400))
+    return measured(table(dilations), np.ones(400))
+
+
+def measured(rows: np.ndarray, weights: np.ndarray, fine: int = 0) -> Expectation:
+    return Expectation.measure(KEYS, ANCHORS, rows, weights, np.full((len(KEYS), SHAPES), 0.2), fine)
 
 
 @pytest.mark.parametrize("dilation", [0.85, 1.0, 1.2])
@@ -58,10 +64,29 @@ def test_given_structures_stand_as_they_are(expectation: Expectation) -> None:
     assert posterior.drawn(np.random.default_rng(0), np.ones(3))[0] == pytest.approx(given["lv"])
 
 
-def test_a_vessel_is_not_relied_on_beside_a_chamber(expectation: Expectation) -> None:
+def test_a_vessel_is_not_relied_on_beside_a_chamber_and_stands_as_it_is(expectation: Expectation) -> None:
     truth = numbers(1.0)
-    cut = {"lv": truth["lv"], "aorta": truth["aorta"] - 0.3}
-    assert expectation.posterior(cut).mean == pytest.approx(expectation.posterior({"lv": truth["lv"]}).mean)
+    odd = {"lv": truth["lv"], "aorta": truth["aorta"] - 0.3}
+    posterior, without = expectation.posterior(odd), expectation.posterior({"lv": truth["lv"]})
+    assert posterior.mean[:2] == pytest.approx(without.mean[:2])
+    assert posterior.mean[2] == pytest.approx(odd["aorta"])
+    assert posterior.drawn(np.random.default_rng(0), np.ones(3))[2] == pytest.approx(odd["aorta"])
+
+
+def test_fine_shapes_tell_of_others_and_are_not_expected() -> None:
+    """Nothing but the finest shape of the ventricle says where the atrium lies."""
+    generator = np.random.default_rng(4)
+    rows = generator.normal(0, 0.05, (400, 3, 9 + SHAPES))
+    rows[:, 0, 10] = generator.normal(0, 1, 400)
+    rows[:, 1, 0] = 0.1 * rows[:, 0, 10]
+    expectation = measured(rows, np.ones(400), fine=1)
+    given = np.zeros(9 + SHAPES)
+    given[10] = 2.0
+    mean = expectation.posterior({"lv": given}).mean
+    assert mean.shape == (3, 9 + SHAPES - 1)
+    assert mean[1, 0] == pytest.approx(0.2, rel=0.2)
+    blurred = replace(expectation, misread=np.full((3, SHAPES), 2.0))
+    assert blurred.posterior({"lv": given}).mean[1, 0] < 0.1
 
 
 def test_hidden_structures_follow_in_the_frame_that_the_given_ones_set(expectation: Expectation) -> None:
@@ -109,15 +134,15 @@ def test_hearts_that_lack_structures_count_with_what_they_have() -> None:
     dilations = np.random.default_rng(3).normal(1.0, 0.12, 400)
     rows = table(dilations)
     rows[dilations > 1.0, 1] = np.nan
-    found = Expectation.measure(KEYS, ANCHORS, rows, np.ones(400))
+    found = measured(rows, np.ones(400))
     truth, naive = -0.3 * dilations.mean(), np.nanmean(rows[:, 1, 1])
     assert abs(found.mean[1, 1] - truth) < 0.4 * abs(naive - truth)
 
 
 def test_a_weighted_heart_counts_as_many() -> None:
     rows = table(np.array([0.9, 1.0, 1.1, 1.2]))
-    weighted = Expectation.measure(KEYS, ANCHORS, rows, np.array([1.0, 1.0, 1.0, 3.0]))
-    repeated = Expectation.measure(KEYS, ANCHORS, rows[[0, 1, 2, 3, 3, 3]], np.ones(6))
+    weighted = measured(rows, np.array([1.0, 1.0, 1.0, 3.0]))
+    repeated = measured(rows[[0, 1, 2, 3, 3, 3]], np.ones(6))
     assert weighted.mean == pytest.approx(repeated.mean)
     assert weighted.covariance == pytest.approx(repeated.covariance)
 

@@ -13,7 +13,7 @@ from CardiacCompletionLib.geometry.shape_grid import NODES, REACH, node_position
 from CardiacCompletionLib.model import HeartAutoEncoder, HeartModelConfig
 
 CONFIG = HeartModelConfig(
-    structures=("a", "b", "c", "d"), dim=64, depth=2, latents=6, latent_dim=8, points=32, shapes=2
+    structures=("a", "b", "c", "d"), dim=64, depth=2, latents=6, latent_dim=8, points=32, shapes=2, fine_shapes=3
 )
 
 
@@ -185,10 +185,31 @@ def test_a_mean_shape_is_moved_and_stretched_to_its_place() -> None:
 def test_principal_shapes_are_added_as_the_numbers_say_and_read_back() -> None:
     model = HeartAutoEncoder(CONFIG)
     generator = torch.Generator().manual_seed(2)
-    model.prior.shapes.copy_(torch.randn(model.prior.shapes.shape, generator=generator) * 0.2)
-    mixture = np.array([0.8, -1.3])
+    for shapes in (model.prior.shapes, model.prior.fine_shapes):
+        shapes.copy_(torch.randn(shapes.shape, generator=generator) * 0.2)
+    mixture, finer = np.array([0.8, -1.3]), np.array([0.4, -0.2, 0.1])
     field = (mixture @ model.prior.shapes[1].reshape(2, -1).numpy()).reshape(NODES, NODES, NODES)
-    assert model.prior.shape_numbers(1, sparse_nodes(field)) == pytest.approx(mixture, abs=1e-2)
+    read = model.prior.shape_numbers(1, sparse_nodes(field) + finer @ model.prior.fine_shapes[1].reshape(3, -1).numpy())
+    assert read == pytest.approx(np.append(mixture, finer), abs=1e-2)
+
+
+def test_small_shapes_are_read_less_well_than_large_ones() -> None:
+    model = HeartAutoEncoder(CONFIG)
+    model.prior.shapes.fill_(0.1)
+    model.prior.fine_shapes.fill_(0.01)
+    assert model.prior.misread[0, 2] == pytest.approx(10 * model.prior.misread[0, 0])
+
+
+def test_half_precision_is_for_what_is_learnt_not_for_places() -> None:
+    """Trained in bfloat16, a heart is where it is: neither its mean shapes nor the phases of a point are rounded."""
+    model = HeartAutoEncoder(CONFIG)
+    model.prior.field.copy_(torch.randn_like(model.prior.field))
+    queries = torch.rand(1, 4, 50, 3, generator=torch.Generator().manual_seed(3)) - 0.5
+    expected, wanted = model.prior(queries, numbers()[:1], torch.arange(4)), model.point_embed(queries)
+    with torch.autocast("cpu", torch.bfloat16):
+        halved, embedded = model.prior(queries, numbers()[:1], torch.arange(4)), model.point_embed(queries)
+    assert all(torch.equal(a, b) for a, b in zip(expected, halved, strict=True))
+    assert (embedded - wanted).abs().max() < 0.02 * wanted.abs().max()
 
 
 def test_beyond_its_grid_a_mean_shape_grows_with_the_distance() -> None:

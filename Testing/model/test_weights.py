@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from CardiacCompletionLib.errors import CompletionError, lack_of_memory_explained
 from CardiacCompletionLib.geometry.frame import Reference, TypicalPlace
@@ -32,8 +33,12 @@ def test_a_saved_model_comes_back(saved: tuple[HeartAutoEncoder, Path]) -> None:
     loaded = load_model(path)
     assert loaded.reference == REFERENCE
     assert loaded.card["limits"] == ["a test"]
+    network.prior.shapes.uniform_(-0.5, 0.5)
+    network.prior.fine_shapes.uniform_(-0.1, 0.1)
+    save_model(network, REFERENCE, {"limits": ["a test"]}, path)
+    loaded = load_model(path)
     for name, value in network.state_dict().items():
-        assert torch.allclose(loaded.network.state_dict()[name], value, atol=2e-3), name
+        assert torch.allclose(loaded.network.state_dict()[name], value, atol=4e-3), name
     for exact in ("point_embed.basis", "prior.number_mean", "prior.number_covariance"):
         assert torch.equal(loaded.network.state_dict()[exact], network.state_dict()[exact])
 
@@ -43,8 +48,8 @@ def test_shapes_are_rounded_and_saved_again_the_same(saved: tuple[HeartAutoEncod
     network.prior.shapes.uniform_(-1.0, 1.0)
     save_model(network, REFERENCE, {}, path)
     loaded, content = load_model(path).network, path.read_bytes()
-    assert (loaded.prior.shapes - network.prior.shapes).abs().max() <= 1 / 512
-    assert torch.equal(loaded.prior.shapes * 256, (loaded.prior.shapes * 256).round())
+    assert (loaded.prior.shapes - network.prior.shapes).abs().max() <= 1 / 128
+    assert load_file(path)["prior.shapes"].dtype == torch.int8
     save_model(loaded, REFERENCE, {}, path)
     assert path.read_bytes() == content
 

@@ -23,7 +23,7 @@ from Training.data.samples import SURFACE_POINTS, CaseSamples
 from Training.fit import drawn_from
 from Training.schemes import draw_trusted, schemes
 from Training.settings import Settings
-from Training.starting_point import fill_mean_heart, reference_of
+from Training.starting_point import expectations_of_others, fill_mean_heart, part_of, reference_of
 
 KEYS = load_vocabulary().keys[:10]
 
@@ -61,7 +61,9 @@ def test_examples_are_drawn_in_the_frame_of_the_trusted_and_never_show_the_hidde
     hearts = PreparedHearts([prepared], "train", KEYS)
     reference, prior = reference_of(hearts), MeanHeart(len(KEYS), shapes=2)
     fill_mean_heart(prior, hearts, reference)
-    examples = CompletionExamples(hearts, reference, prior, 64, 128, 40, Jitter(), seed=1, near=6.0, complete=True)
+    examples = CompletionExamples(
+        hearts, reference, prior, [prior.expectation(KEYS)], 64, 128, 40, Jitter(), seed=1, near=6.0, complete=True
+    )
     for index in range(12):
         item, again = examples[index], examples[index]
         assert all(torch.equal(item[name], again[name]) for name in item)
@@ -76,6 +78,18 @@ def test_examples_are_drawn_in_the_frame_of_the_trusted_and_never_show_the_hidde
         assert told[..., item["given"] & ~item["sought"]].any()
 
 
+def test_no_heart_helps_to_say_what_is_expected_of_it(prepared: Path) -> None:
+    hearts = PreparedHearts([prepared], "train", KEYS)
+    reference, prior = reference_of(hearts), MeanHeart(len(KEYS), shapes=2, fine_shapes=1)
+    fill_mean_heart(prior, hearts, reference)
+    before = expectations_of_others(prior, hearts, reference)
+    assert part_of(1, 3, len(before)) == 1
+    hearts.cases[1].spreads[:] *= 1.1
+    after = expectations_of_others(prior, hearts, reference)
+    unchanged = [np.array_equal(a.mean, b.mean) for a, b in zip(before, after, strict=True)]
+    assert unchanged == [False, True, False]
+
+
 def test_phase_1_sees_surface_points_where_they_are_and_phase_2_a_little_off(prepared: Path) -> None:
     """A point that is drawn twice is seen at one place, or at two."""
     places = {}
@@ -84,7 +98,7 @@ def test_phase_1_sees_surface_points_where_they_are_and_phase_2_a_little_off(pre
         hearts = PreparedHearts([prepared], "train", settings.structures)
         reference, prior = reference_of(hearts), MeanHeart(len(KEYS), settings.shapes)
         fill_mean_heart(prior, hearts, reference)
-        item = drawn_from(hearts, reference, prior, settings, 8, seed=1)[0]
+        item = drawn_from(hearts, reference, prior, [prior.expectation(KEYS)], settings, 8, seed=1)[0]
         places[phase] = len(item["points"][item["given"]][0].unique(dim=0))
     assert places[1] <= SURFACE_POINTS < 1.9 * SURFACE_POINTS < places[2]
 
@@ -93,7 +107,9 @@ def test_some_scans_end_within_a_trusted_chamber_which_is_then_sought(prepared: 
     hearts = PreparedHearts([prepared], "train", KEYS)
     reference, prior = reference_of(hearts), MeanHeart(len(KEYS), shapes=2)
     fill_mean_heart(prior, hearts, reference)
-    examples = CompletionExamples(hearts, reference, prior, 64, 32, 80, Jitter(), seed=1, near=6.0, complete=True)
+    examples = CompletionExamples(
+        hearts, reference, prior, [prior.expectation(KEYS)], 64, 32, 80, Jitter(), seed=1, near=6.0, complete=True
+    )
     chambers = torch.tensor([key in ("left_atrium", "right_atrium", "right_ventricle") for key in KEYS])
     cut = [item["given"] & item["sought"] & chambers for item in (examples[index] for index in range(80))]
     assert 4 <= sum(bool(one.any()) for one in cut) <= 40
@@ -106,7 +122,9 @@ def test_what_is_asked_does_not_tell_where_the_hidden_are(prepared: Path) -> Non
         hearts = PreparedHearts([prepared], "train", KEYS)
         reference, prior = reference_of(hearts), MeanHeart(len(KEYS), shapes=2)
         fill_mean_heart(prior, hearts, reference)
-        examples = CompletionExamples(hearts, reference, prior, 64, 128, 40, Jitter(), seed=1, near=6.0, complete=True)
+        examples = CompletionExamples(
+            hearts, reference, prior, [prior.expectation(KEYS)], 64, 128, 40, Jitter(), seed=1, near=6.0, complete=True
+        )
         hidden = ~examples[0]["given"].numpy()
         case = hearts.cases[int(examples[0]["heart"])]
         case.distances[hidden] += np.float16(shift)
@@ -120,7 +138,9 @@ def test_queries_lie_where_structures_are_expected(prepared: Path) -> None:
     hearts = PreparedHearts([prepared], "train", KEYS)
     reference, prior = reference_of(hearts), MeanHeart(len(KEYS), shapes=2)
     fill_mean_heart(prior, hearts, reference)
-    item = CompletionExamples(hearts, reference, prior, 64, 2000, 40, Jitter(), seed=1, near=6.0, complete=True)[3]
+    item = CompletionExamples(
+        hearts, reference, prior, [prior.expectation(KEYS)], 64, 2000, 40, Jitter(), seed=1, near=6.0, complete=True
+    )[3]
     expected, _, unit = prior(item["queries"][None], item["numbers"][None], torch.arange(10))
     far = (expected * unit)[0].abs() * reference.scale
     near = (far[1] < 12.0).float()
@@ -161,7 +181,9 @@ def test_what_a_data_set_shows_in_part_is_no_target(prepared: Path, tmp_path: Pa
     whole = PreparedHearts([prepared], "train", KEYS)
     reference, prior = reference_of(whole), MeanHeart(len(KEYS), shapes=2)
     fill_mean_heart(prior, whole, reference)
-    item = CompletionExamples(part, reference, prior, 64, 128, 40, Jitter(), seed=1, near=6.0, complete=True)[0]
+    item = CompletionExamples(
+        part, reference, prior, [prior.expectation(KEYS)], 64, 128, 40, Jitter(), seed=1, near=6.0, complete=True
+    )[0]
     assert not item["known"][KEYS.index("aorta")]
     assert item["known"][KEYS.index("left_atrium")]
 

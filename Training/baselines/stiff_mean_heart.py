@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -21,9 +21,9 @@ class StiffExpectation(Expectation):
         return self
 
     def posterior(self, given: Mapping[str, np.ndarray]) -> Posterior:
-        mean = self.mean.copy()
+        mean = self.mean[:, : self.mean.shape[1] - self.fine].copy()
         mean[:, PLACE_NUMBERS:] = 0.0
-        return Posterior(mean, np.zeros_like(self.covariance))
+        return Posterior(mean, np.zeros((mean.size, mean.size)))
 
 
 class StiffMeanHeart(MeanHeart):
@@ -31,13 +31,13 @@ class StiffMeanHeart(MeanHeart):
 
     def expectation(self, structures: tuple[str, ...]) -> StiffExpectation:
         measured = super().expectation(structures)
-        return StiffExpectation(measured.structures, measured.anchors, measured.mean, measured.covariance)
+        return StiffExpectation(**{field.name: getattr(measured, field.name) for field in fields(measured)})
 
 
 def stiff_model(model: TrainedModel) -> TrainedModel:
     """An untrained network over a stiff mean heart whose shapes are still to be set."""
     network = blank_network(model)
-    stiff = StiffMeanHeart(len(network.config.structures), network.config.shapes)
+    stiff = StiffMeanHeart(len(network.config.structures), network.config.shapes, network.config.fine_shapes)
     stiff.set_expectation(network.prior.expectation(network.config.structures))
     network.prior = stiff
     return replace(model, network=network)

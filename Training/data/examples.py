@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from Training.data.field_of_view import CUT_SHARE, SCAN_END_SHARE, ScanEnd, cut_
 from Training.data.hearts import PreparedHearts
 from Training.data.samples import NEAR_POINTS, VOLUME_POINTS, CaseSamples
 from Training.schemes import draw_trusted
-from Training.starting_point import shape_numbers
+from Training.starting_point import part_of, shape_numbers
 
 # Chance of a query far from every expected surface, against that of one on it.
 _ANYWHERE = 0.02
@@ -58,6 +59,7 @@ class CompletionExamples(Dataset):
         hearts: PreparedHearts,
         reference: Reference,
         prior: MeanHeart,
+        expectations: Sequence[Expectation],
         points: int,
         queries: int,
         length: int,
@@ -68,6 +70,7 @@ class CompletionExamples(Dataset):
     ) -> None:
         """
         Args:
+            expectations: of the parts of the hearts, see ``starting_point.part_of``; or one of all.
             near: mm; the chance of a query falls with the distance from the expected surface on this length.
             complete: whether some of the structures are hidden; without it everything is given.
         """
@@ -83,9 +86,9 @@ class CompletionExamples(Dataset):
         self._complete = complete
         self._near = near
         self._prior = prior
-        self._expectation = prior.expectation(hearts.structures)
+        self._expectations = expectations
         self._shapes = shape_numbers(prior, hearts)
-        self._anchors = self._expectation.anchors
+        self._anchors = expectations[0].anchors
 
     def __len__(self) -> int:
         return self._length
@@ -110,7 +113,8 @@ class CompletionExamples(Dataset):
             moved = generator.standard_normal((self._points, 3)) * self._jitter.surface
             points[structure] = frame.from_ras(surface[chosen] + moved)
         told &= ~cut
-        expectation = self._expectation.in_frames_of(placing, self._reference)
+        part = part_of(number, len(self._hearts.cases), len(self._expectations))
+        expectation = self._expectations[part].in_frames_of(placing, self._reference)
         numbers = moved_numbers(self._numbers(number, told, fitted, expectation), fitted, frame)
         if self._complete:
             asked, worth = self._asked(case, numbers, frame, generator)

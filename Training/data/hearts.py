@@ -119,6 +119,12 @@ def keeps_apart(folder: str | Path, fold: int | None) -> bool:
     return "test" in splits or (fold is not None and f"fold {fold}" in splits)
 
 
+def folds_of(folder: str | Path) -> int:
+    """Into how many folds a prepared data set was dealt; 0 if it was not."""
+    splits = {case["split"] for case in read_manifest(folder)["cases"]}
+    return sum(split.startswith("fold") for split in splits)
+
+
 def _belongs(own: str, split: str, fold: int | None) -> bool:
     if split == "all":
         return True

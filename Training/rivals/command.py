@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from torch.utils.data import DataLoader
 
 from CardiacCompletionLib.errors import CompletionError
+from CardiacCompletionLib.geometry.expectation import Expectation
 from CardiacCompletionLib.geometry.frame import Reference
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from CardiacCompletionLib.model.prior import MeanHeart
@@ -24,7 +25,7 @@ from Training.fit import drawn_from
 from Training.held_out import EXAMPLES, LOSS, WatchedModule, fixed, held_out_hearts
 from Training.rivals.networks import RIVALS
 from Training.settings import Settings
-from Training.starting_point import fill_mean_heart, reference_of
+from Training.starting_point import expectations_of_others, fill_mean_heart, reference_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +66,7 @@ class _Duel:
     looks: Sequence[dict[str, torch.Tensor]]
     reference: Reference
     prior: MeanHeart
+    by_others: Sequence[Expectation]
     settings: Settings
     seed: int
 
@@ -75,10 +77,14 @@ class _Duel:
         apart = held_out_hearts(folders, settings.structures, None)
         if apart is None:
             raise CompletionError("No hearts are kept apart here: prepare a data set with a test split.")
-        reference, prior = reference_of(hearts), MeanHeart(len(settings.structures), settings.shapes)
+        reference = reference_of(hearts)
+        prior = MeanHeart(len(settings.structures), settings.shapes, settings.fine_shapes)
         fill_mean_heart(prior, hearts, reference)
-        looks = fixed(drawn_from(apart, reference, prior, settings, EXAMPLES, seed))
-        return cls(hearts, looks, reference, prior, settings, seed)
+        looks = fixed(
+            drawn_from(apart, reference, prior, [prior.expectation(settings.structures)], settings, EXAMPLES, seed)
+        )
+        by_others = expectations_of_others(prior, hearts, reference)
+        return cls(hearts, looks, reference, prior, by_others, settings, seed)
 
     def held_out(self, network: HeartAutoEncoder) -> float:
         """Loss of a network as it is, in mm."""
@@ -87,7 +93,9 @@ class _Duel:
     def trained(self, network: HeartAutoEncoder) -> float:
         """Loss on held-out hearts after training, with averaged weights, in mm."""
         steps, batch = self.settings.total_steps, self.settings.batch
-        examples = drawn_from(self.hearts, self.reference, self.prior, self.settings, steps * batch, self.seed)
+        examples = drawn_from(
+            self.hearts, self.reference, self.prior, self.by_others, self.settings, steps * batch, self.seed
+        )
         trainer = self._trainer(steps)
         trainer.fit(self._module(network), DataLoader(examples, batch, num_workers=1), self._asked())
         return float(trainer.callback_metrics[LOSS])
