@@ -53,11 +53,9 @@ class Everything:
 
     def made(self) -> None:
         """Raises CompletionError: what a step raises."""
-        spacing = _COHORT_SPACING.get(self._asked.preset, _USUAL_SPACING)
-        cohort, workers = self._out / "cohort", ["--workers", str(self._asked.workers)]
-        _step(
-            "cohort", "--count", str(HEARTS[self._asked.preset]), "--spacing", str(spacing), "--out", cohort, *workers
-        )
+        preset, cohort = self._asked.preset, self._out / "cohort"
+        size = ["--count", str(HEARTS[preset]), "--spacing", str(_COHORT_SPACING.get(preset, _USUAL_SPACING))]
+        _step("cohort", *size, "--out", cohort, "--workers", str(self._asked.workers))
         self._prepare("virtual", cohort, self._virtual)
         if self._real:
             self._prepare("real", self._asked.real, self._real)
@@ -75,9 +73,8 @@ class Everything:
         shipped = last or self._out / f"phase{self._asked.phases[-1]}"
         weights = self._out / "weights" / "cardiac10.safetensors"
         _step("export", shipped, "--out", weights, "--licence", _LICENCE)
-        _step(
-            "calibrate", "--data", self._virtual, "--weights", weights, *(["--real", self._real] if self._real else [])
-        )
+        usual = ["--real", self._real] if self._real else []
+        _step("calibrate", "--data", self._virtual, "--weights", weights, *usual)
         self._evaluate(2, "--training", self._virtual, "--weights", weights)
         print(f"Weights: {weights}\nResults: {self._report}")
 

@@ -112,22 +112,25 @@ def expectations_of_others(prior: MeanHeart, hearts: PreparedHearts, reference: 
     all, and a network that learns to correct it learns to correct too little (cross-fitting; Chernozhukov et al. 2018,
     Econom. J. 21, C1). Structures that a part of the hearts alone shows are expected as all hearts have them.
     """
-    table, weights = _table(prior, hearts, reference), np.array(hearts.weights)
-    parts = min(_PARTS, len(weights))
-    part = part_of(np.arange(len(weights)), len(weights), parts)
+    table, weights, part = _table(prior, hearts, reference), np.array(hearts.weights), parts_of(hearts)
     expectations = []
-    for left_out in range(parts):
+    for left_out in range(_PARTS):
         others = part != left_out
-        nowhere = ~np.isfinite(table[others]).any(axis=(0, 2))
-        if nowhere.any() or not others.any():
+        if not np.isfinite(table[others]).any(axis=(0, 2)).all():
             others = np.ones_like(others)
         expectations.append(_expectation(prior, hearts, table[others], weights[others]))
     return expectations
 
 
-def part_of(number: np.ndarray | int, hearts: int, parts: int) -> np.ndarray | int:
-    """To which of the parts a heart belongs, by its number among all; hearts that follow each other go together."""
-    return number * parts // hearts
+def parts_of(hearts: PreparedHearts) -> np.ndarray:
+    """To which part each heart belongs, int [H]: every data set is dealt into all, for it is others of its kind that
+    tell of a heart; hearts of it that follow each other go together, as those of one patient do.
+    """
+    part = np.zeros(len(hearts.cases), dtype=int)
+    for number in set(hearts.data_sets):
+        own = np.flatnonzero(np.array(hearts.data_sets) == number)
+        part[own] = np.arange(len(own)) * _PARTS // len(own)
+    return part
 
 
 def _expectation(prior: MeanHeart, hearts: PreparedHearts, table: np.ndarray, weights: np.ndarray) -> Expectation:

@@ -58,8 +58,9 @@ class MeanHeart(nn.Module):
 
     def _read_shapes(self, structure: int) -> np.ndarray:
         """All principal shapes of a structure at the sparse nodes, float64 [K + F, N']."""
-        large = sparse_nodes(self.shapes[structure].cpu().double().numpy())
-        return np.concatenate([large, self.fine_shapes[structure].cpu().double().numpy().reshape(-1, large.shape[1])])
+        large = sparse_nodes(self.shapes[structure].cpu().numpy())
+        fine = self.fine_shapes[structure].cpu().numpy().reshape(-1, large.shape[1])
+        return np.concatenate([large, fine]).astype(np.float64)
 
     def set_expectation(self, expectation: Expectation) -> None:
         self.number_mean.copy_(torch.from_numpy(expectation.mean))

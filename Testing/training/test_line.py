@@ -23,7 +23,7 @@ from Training.data.samples import SURFACE_POINTS, CaseSamples
 from Training.fit import drawn_from
 from Training.schemes import draw_trusted, schemes
 from Training.settings import Settings
-from Training.starting_point import expectations_of_others, fill_mean_heart, part_of, reference_of
+from Training.starting_point import expectations_of_others, fill_mean_heart, parts_of, reference_of
 
 KEYS = load_vocabulary().keys[:10]
 
@@ -83,11 +83,13 @@ def test_no_heart_helps_to_say_what_is_expected_of_it(prepared: Path) -> None:
     reference, prior = reference_of(hearts), MeanHeart(len(KEYS), shapes=2, fine_shapes=1)
     fill_mean_heart(prior, hearts, reference)
     before = expectations_of_others(prior, hearts, reference)
-    assert part_of(1, 3, len(before)) == 1
+    assert parts_of(hearts).tolist() == [0, 1, 2]
     hearts.cases[1].spreads[:] *= 1.1
     after = expectations_of_others(prior, hearts, reference)
     unchanged = [np.array_equal(a.mean, b.mean) for a, b in zip(before, after, strict=True)]
-    assert unchanged == [False, True, False]
+    assert unchanged == [False, True, False, False]
+    hearts.data_sets = [0, 0, 1]
+    assert parts_of(hearts).tolist() == [0, 2, 0]
 
 
 def test_phase_1_sees_surface_points_where_they_are_and_phase_2_a_little_off(prepared: Path) -> None:

@@ -21,7 +21,7 @@ class StiffExpectation(Expectation):
         return self
 
     def posterior(self, given: Mapping[str, np.ndarray]) -> Posterior:
-        mean = self.mean[:, : self.mean.shape[1] - self.fine].copy()
+        mean = self.mean[:, : self._said].copy()
         mean[:, PLACE_NUMBERS:] = 0.0
         return Posterior(mean, np.zeros((mean.size, mean.size)))
 

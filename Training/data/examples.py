@@ -17,7 +17,7 @@ from Training.data.field_of_view import CUT_SHARE, SCAN_END_SHARE, ScanEnd, cut_
 from Training.data.hearts import PreparedHearts
 from Training.data.samples import NEAR_POINTS, VOLUME_POINTS, CaseSamples
 from Training.schemes import draw_trusted
-from Training.starting_point import part_of, shape_numbers
+from Training.starting_point import parts_of, shape_numbers
 
 # Chance of a query far from every expected surface, against that of one on it.
 _ANYWHERE = 0.02
@@ -70,7 +70,7 @@ class CompletionExamples(Dataset):
     ) -> None:
         """
         Args:
-            expectations: of the parts of the hearts, see ``starting_point.part_of``; or one of all.
+            expectations: of the parts of the hearts, see ``starting_point.parts_of``; or one of all.
             near: mm; the chance of a query falls with the distance from the expected surface on this length.
             complete: whether some of the structures are hidden; without it everything is given.
         """
@@ -87,6 +87,7 @@ class CompletionExamples(Dataset):
         self._near = near
         self._prior = prior
         self._expectations = expectations
+        self._parts = parts_of(hearts) if len(expectations) > 1 else np.zeros(len(hearts.cases), dtype=int)
         self._shapes = shape_numbers(prior, hearts)
         self._anchors = expectations[0].anchors
 
@@ -113,8 +114,7 @@ class CompletionExamples(Dataset):
             moved = generator.standard_normal((self._points, 3)) * self._jitter.surface
             points[structure] = frame.from_ras(surface[chosen] + moved)
         told &= ~cut
-        part = part_of(number, len(self._hearts.cases), len(self._expectations))
-        expectation = self._expectations[part].in_frames_of(placing, self._reference)
+        expectation = self._expectations[self._parts[number]].in_frames_of(placing, self._reference)
         numbers = moved_numbers(self._numbers(number, told, fitted, expectation), fitted, frame)
         if self._complete:
             asked, worth = self._asked(case, numbers, frame, generator)
