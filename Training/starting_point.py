@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+from scipy.linalg import eigh
 
 from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
@@ -176,11 +177,11 @@ def _principal_shapes(shapes: np.ndarray, weights: np.ndarray, count: int) -> tu
     mean = np.tensordot(weights, shapes, axes=1)
     offset = (np.clip(shapes, -BAND, BAND) - np.clip(mean, -BAND, BAND)).reshape(len(shapes), -1)
     offset *= np.sqrt(weights)[:, None].astype(np.float32)
-    # Principal components through the small Gram matrix of the hearts.
-    values, vectors = np.linalg.eigh((offset @ offset.T).astype(np.float64))
-    largest = np.argsort(values)[::-1][:count]
+    # Principal components through the Gram matrix of the hearts.
+    gram, found = (offset @ offset.T).astype(np.float64), min(count, len(offset))
+    _, vectors = eigh(gram, subset_by_index=[len(gram) - found, len(gram) - 1])
     modes = np.zeros((count, NODES**3), dtype=np.float32)
-    modes[: len(largest)] = vectors[:, largest].T @ offset
+    modes[:found] = vectors[:, ::-1].T @ offset
     # A mean of thin shapes that lie a little apart is thinner than any of them: it is made as large as they are.
     inside = weights @ (shapes.reshape(len(shapes), -1) < 0).mean(axis=1)
     mean -= np.quantile(mean, inside)

@@ -6,7 +6,8 @@ frame; the hidden ones follow from the given ones by the rule for conditional Ga
 count with those they have (expectation maximisation; Little & Rubin, Statistical Analysis with Missing Data, 11.2).
 
 Of a given structure more of its shape is read than is to be said of a hidden one: F further coefficients, of finer
-principal shapes, tell of the others and are themselves not expected.
+principal shapes, tell of the others and are themselves not expected. Those of anchors tell of vessels only by what they
+tell of anchors.
 """
 
 from __future__ import annotations
@@ -108,7 +109,9 @@ class Expectation:
         noise = _noises(misread, _NOISE).ravel() ** 2
         mean, covariance = _gaussian(np.where(nowhere, 0.0, flat), weights / weights.sum(), noise)
         shrunk = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * np.diag(np.diag(covariance))
-        anchors = np.asarray(anchors, dtype=bool)
+        anchors, columns = np.asarray(anchors, dtype=bool), np.arange(flat.shape[1]).reshape(hearts.shape[1:])
+        large, fine_ones = np.split(columns[anchors], [columns.shape[1] - fine], axis=1)
+        _set_apart(shrunk, fine_ones.ravel(), columns[~anchors].ravel(), large.ravel())
         return cls(tuple(structures), anchors, mean.reshape(hearts.shape[1:]), shrunk, misread, fine)
 
     def place_alone(self, moments: Moments, frame: HeartFrame) -> np.ndarray:
@@ -322,6 +325,17 @@ def _gaussian(hearts: np.ndarray, weights: np.ndarray, noise: np.ndarray) -> tup
         mean = weights @ filled
         covariance = (filled - mean).T @ ((filled - mean) * weights[:, None]) + unsure + ridge
     return mean, covariance
+
+
+def _set_apart(covariance: np.ndarray, ones: np.ndarray, others: np.ndarray, between: np.ndarray) -> None:
+    """Make some numbers independent of others once those between them are known, in place; all else stays.
+
+    What fine detail of a ventricle says of an aorta holds of the hearts it was learnt on, less so of real ones.
+    """
+    if len(between):
+        across = covariance[np.ix_(ones, between)]
+        across = across @ np.linalg.solve(covariance[np.ix_(between, between)], covariance[np.ix_(between, others)])
+        covariance[np.ix_(ones, others)], covariance[np.ix_(others, ones)] = across, across.T
 
 
 def _entries(matrices: np.ndarray) -> np.ndarray:

@@ -89,6 +89,23 @@ def test_fine_shapes_tell_of_others_and_are_not_expected() -> None:
     assert blurred.posterior({"lv": given}).mean[1, 0] < 0.1
 
 
+def test_fine_shapes_tell_of_vessels_by_what_they_tell_of_anchors() -> None:
+    """The ventricle's finest shape goes with the places of atrium and aorta, which go together."""
+    generator = np.random.default_rng(5)
+    rows = generator.normal(0, 0.05, (400, 3, 9 + SHAPES))
+    rows[:, 0, 10] = generator.normal(0, 1, 400)
+    rows[:, 1, 0] = 0.1 * rows[:, 0, 10]
+    rows[:, 2, :2] = 0.1 * rows[:, 0, 10, None]
+    given = np.zeros(9 + SHAPES)
+    given[10] = 2.0
+    by_the_atrium = measured(rows, np.ones(400), fine=1).posterior({"lv": given}).mean
+    assert by_the_atrium[2, :2] == pytest.approx(0.2, rel=0.3)
+    rows[:, 1, 0] = generator.normal(0, 0.1, 400)
+    by_nothing = measured(rows, np.ones(400), fine=1)
+    assert by_nothing.posterior({"lv": given}).mean[2, :2] == pytest.approx(0.0, abs=0.05)
+    assert np.linalg.eigvalsh(by_nothing.covariance).min() > 0.0
+
+
 def test_hidden_structures_follow_in_the_frame_that_the_given_ones_set(expectation: Expectation) -> None:
     """The frame of a wide ventricle alone is too large: what is expected in it is that much smaller."""
     reference = Reference(

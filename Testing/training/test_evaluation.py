@@ -95,6 +95,20 @@ def test_what_comes_back_down_beyond_the_end_of_a_stub_does_not_count_either(hei
     assert mask[stub].mean() > 0.95
 
 
+def test_what_turns_off_before_the_end_of_a_stub_counts_as_far_as_the_stub_is_long() -> None:
+    """A vessel that bends sideways too soon and runs on for long: it is wrong up to where nothing was labelled."""
+    k, j, i = np.indices((60, 24, 90))
+    up = (np.hypot(i - 12, j - 12) < 5) & (k >= 12)
+    stub, level = up & (k < 40), (np.hypot(k - 24, j - 12) < 5) & (i >= 12)
+    body = (k - 6) ** 2 + (j - 12) ** 2 + (i - 12) ** 2 < 36
+    heart = Heart({"body": Region.of_mask(body), "vessel": Region.of_mask(stub)}, body.shape, np.eye(4))
+    kept = up_to_the_end(Region.of_mask((up & (k < 29)) | level), heart, "vessel")
+    mask = kept.cropped(np.zeros(3, int), np.array(body.shape))
+    assert mask[12:29, :, :17][stub[12:29, :, :17]].all()
+    # Seven voxels up to the bend's inner side, 22 of the stub's 28 or 29 along it.
+    assert np.argwhere(mask)[:, 2].max() == pytest.approx(12 + 22, abs=3)
+
+
 def test_what_comes_back_into_the_image_from_outside_does_not_count() -> None:
     """A vessel that leaves the image by its border, where it has no flat end: its arch lies outside, a leg inside."""
     k, j, i = np.indices((60, 24, 60))
