@@ -11,7 +11,7 @@ from Training.settings import Settings
 
 _DATA_SETS = Path(__file__).with_name("data_sets")
 # Hearts of the virtual cohort; a tenth of them is kept for tests, and one in twenty is of phase 3's cohort B.
-HEARTS = {"tiny": 48, "quick": 480, "cpu": 2000, "gpu": 5000, "cluster": 20000}
+HEARTS = {"tiny": 48, "quick": 480, "cpu": 4000, "gpu": 5000, "cluster": 20000}
 _COHORT_SPACING = {"tiny": 3.0}
 _USUAL_SPACING = 1.5
 # Where phase 1 is but what phase 2 begins with, more than this does it no good (Training/EXPERIMENTS.md).

@@ -16,7 +16,7 @@ import numpy as np
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.anatomy.vocabulary import Vocabulary
 from CardiacCompletionLib.completion.seen import SeenStructure
-from CardiacCompletionLib.geometry.cut import CutFace, border_cuts
+from CardiacCompletionLib.geometry.cut import CutFace, border_cuts, level_ends
 from CardiacCompletionLib.geometry.surface import Surface
 
 # Cosines: a cap looks outward, or at a structure.
@@ -74,7 +74,8 @@ def find_cuts(
             outward = [cap for cap in outward if _ends_all(cap, key, surfaces)]
         found = faces + outward
         if must:
-            found = [replace(face, certain=True) for face in found or open_ended or caps]
+            level = level_ends(region, heart.ijk_to_ras)
+            found = [replace(face, certain=True) for face in found or level or open_ended or caps]
         if found or must:
             cuts[key] = tuple(found)
     return cuts

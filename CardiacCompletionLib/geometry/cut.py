@@ -6,7 +6,7 @@ surface turns away from the plane, whereas around the flattest patch of a rounde
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -101,6 +101,14 @@ def border_cuts(
                 area = float(len(kji) * np.linalg.norm(across))
                 faces.append(CutFace(points.mean(axis=0), normal, points, area, border=True, certain=True))
     return faces
+
+
+def level_ends(region: Region, ijk_to_ras: np.ndarray) -> list[CutFace]:
+    """Faces in which a structure ends flat in a slice of its image, as no valve does: somebody erased what follows."""
+    own = np.array(ijk_to_ras, dtype=float)
+    own[:3, 3] += own[:3, :3] @ np.array(region.start)[::-1]
+    faces = border_cuts(Region(region.mask, (0, 0, 0)), region.mask.shape, own)
+    return [replace(face, border=False, certain=False) for face in faces]
 
 
 def planar_caps(surface: Surface, ijk_to_ras: np.ndarray) -> list[CutFace]:

@@ -11,7 +11,7 @@ from CardiacCompletionLib.geometry.expectation import OFF_DIAGONAL, PLACE_NUMBER
 from CardiacCompletionLib.geometry.shape_grid import BAND, NODES, REACH, SPARSE_NODES, sparse_nodes
 
 # Spreads, root mean square over the nodes.
-_MISREAD = 0.004
+_MISREAD = 0.005
 
 
 class MeanHeart(nn.Module):

@@ -107,7 +107,7 @@ class CardiacCompletionPanelTest(unittest.TestCase):
     def test_a_structure_that_is_cut_off_is_trusted_and_continued(self) -> None:
         heart = loadHeart()
         ID = segmentIdOf(heart, "Right ventricle")
-        cutAbove(heart, ID, share=0.5)
+        cutAbove(heart, ID, share=0.6)
         kept = maskOf(heart, ID)
         self.ui.inputSelector.setCurrentNode(heart)
         trust(self.widget, ("left_ventricle", "myocardium", "left_atrium"))

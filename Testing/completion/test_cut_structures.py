@@ -87,6 +87,21 @@ def test_the_border_of_the_image_cuts(completer: HeartCompleter, sample: Heart) 
     assert "left_ventricle" in evidence.telling
 
 
+@pytest.mark.parametrize("share", [0.4, 0.6, 0.8])
+def test_a_ventricle_whose_upper_slices_were_erased_goes_on_from_the_last_one(
+    completer: HeartCompleter, sample: Heart, share: float
+) -> None:
+    """Its valve is a flat end too, but lies in no slice, and what follows the cut lies towards the pulmonary artery."""
+    whole = sample.regions["right_ventricle"]
+    height = int(share * whole.mask.shape[0])
+    top = sample.ijk_to_ras[:3] @ [0.0, 0.0, whole.start[0] + height - 0.5, 1.0]
+    cut = cut_by_plane(sample, "right_ventricle", top, UP)
+    result = completer.complete(cut, CHAMBERS, spacing=3.0, cut={"right_ventricle": True})
+    erased = Region.of_mask(whole.mask[height:]).shifted((whole.start[0] + height, *whole.start[1:]))
+    found = on_grid_of(Heart(result.continued, result.heart.shape, result.heart.ijk_to_ras), sample)
+    assert dice(found.regions.get("right_ventricle"), erased) > 0.55
+
+
 def test_a_cut_structure_does_not_place_the_heart(completer: HeartCompleter, sample: Heart) -> None:
     region = sample.regions["right_ventricle"]
     cut = without_slices_above(sample, region.start[0] + region.mask.shape[0] // 2)
