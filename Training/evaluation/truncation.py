@@ -18,8 +18,8 @@ _EVERYWHERE = np.ones((3, 3, 3))
 def up_to_the_end(found: Region, true: Heart, key: str) -> Region | None:
     """The voxels of an inferred structure that do not lie beyond a flat end at which the true one leaves the heart.
 
-    A part that is reached only through such an end, or from outside the image, or on a way longer than to the end of the
-    true one, lies beyond it, too, though it may come back, as the descending aorta does.
+    A part that is reached only through such an end, or from outside the image, or on a way longer than to the end of
+    the true one, lies beyond it, too, though it may come back, as the descending aorta does.
 
     Args:
         found: on the true heart's grid, and as far beyond it as it goes.
@@ -50,8 +50,8 @@ def up_to_the_end(found: Region, true: Heart, key: str) -> Region | None:
 def _farther_on(found: Region, true: Region, middle: np.ndarray, ijk_to_ras: np.ndarray) -> np.ndarray:
     """Which voxels of ``found`` (in C order, bool [N]) lie farther along the vessel than all of the true one.
 
-    Ways lead through either, from where the true one is nearest to the heart's middle (RAS mm [3]). What no way leads to
-    does not lie farther on.
+    Ways lead through either, from where the true one is nearest to the heart's middle (RAS mm [3]). What no way leads
+    to does not lie farther on.
     """
     both, voxel = found.joined(true), tuple(np.linalg.norm(ijk_to_ras[:3, :3], axis=0)[::-1])
     lattice = np.argwhere(true.mask) + np.array(true.start)
