@@ -66,7 +66,7 @@ class CompletionModule(lightning.LightningModule):
         return loss + self._settings.overlap * self._overlap_loss(said, true, batch), error.detach()
 
     def _overlap_loss(self, said: Tensor, true: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """One minus the soft Dice of what is thin and sought (Milletari 2016, arXiv 1606.04797), over all that is sought.
+        """One minus the soft Dice of what is thin and sought (Milletari 2016, arXiv 1606.04797), over all sought.
 
         Distances alone leave out what is there in less than half of all hearts that look alike, so that thin structures
         vanish; overlap does not. It also rewards fields that are steeper than distances and structures that are larger

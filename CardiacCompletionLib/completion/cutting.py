@@ -2,8 +2,8 @@
 
 The border of the image cuts whatever leaves it. A flat cap inside the image is a cut only where anatomy does not end
 so: a field of view takes away what lies outward, while valves, ostia and the base of the muscle are flat too but face
-the middle of the heart or the structure they open into; they seldom lie in a slice of the image. A chamber is only cut off where everything ends; a vessel may
-end where whoever segmented it stopped.
+the middle of the heart or the structure they open into; they seldom lie in a slice of the image. A chamber is only cut
+off where everything ends; a vessel may end where whoever segmented it stopped.
 """
 
 from __future__ import annotations
