@@ -22,9 +22,10 @@ _FALL = 0.2
 class CompletionModule(lightning.LightningModule):
     """Masked L1 on signed distances, and the overlap of what is thin and sought: hidden, or cut off.
 
-    A structure that a heart's data set never labelled counts nothing, whatever the network says there. Every query
-    counts the same, for other given structures a share of it: they are there already. Beyond the band only too small a
-    distance is an error, for there nobody asks how far exactly.
+    A structure that a heart's data set never labelled counts nothing, whatever the network says there, nor does what
+    lies beyond the end of one that is shown in part. Every query counts the same, for other given structures a share of
+    it: they are there already. Beyond the band only too small a distance is an error, for there nobody asks how far
+    exactly.
     """
 
     def __init__(self, network: HeartAutoEncoder, settings: Settings, unit: float) -> None:
@@ -48,7 +49,7 @@ class CompletionModule(lightning.LightningModule):
                 "these cases; the last good checkpoint is kept."
             )
         self.log("loss_mm", loss, prog_bar=True)
-        sought = (batch["known"] & batch["sought"])[..., None].expand_as(error)
+        sought = batch["known"] & batch["sought"][..., None]
         self.log("inferred_mm", (error * sought).sum() / sought.sum().clamp(min=1), prog_bar=True)
         return loss
 
@@ -59,7 +60,7 @@ class CompletionModule(lightning.LightningModule):
         said, true = said * self._unit, batch["distances"] * self._unit
         short = (self._settings.band - said * true.sign()).relu()
         error = torch.where(true.abs() > self._settings.band, short, (said - true).abs())
-        weight = batch["known"][..., None].expand_as(error).float()
+        weight = batch["known"].float()
         sought = weight * batch["sought"][..., None]
         weight = sought + self._settings.given_share * weight * ~batch["sought"][..., None]
         loss = (error * weight).sum() / weight.sum()
@@ -72,10 +73,11 @@ class CompletionModule(lightning.LightningModule):
         vanish; overlap does not. It also rewards fields that are steeper than distances and structures that are larger
         than any, so chambers, muscle and great vessels are spared it: they do not vanish.
         """
-        sought = (batch["known"] & batch["sought"]).float()
+        sought = (batch["known"].any(dim=-1) & batch["sought"]).float()
         inside, truth = torch.sigmoid(-said / _EDGE), (true < 0).float()
-        both = (batch["worth"] * inside * truth).sum(dim=-1)
-        either = (batch["worth"] * (inside + truth)).sum(dim=-1)
+        worth = batch["worth"] * batch["known"]
+        both = (worth * inside * truth).sum(dim=-1)
+        either = (worth * (inside + truth)).sum(dim=-1)
         dice = 2.0 * both / either.clamp(min=1e-6)
         return ((1.0 - dice) * sought * self._thin).sum() / sought.sum().clamp(min=1.0)
 

@@ -33,8 +33,8 @@ class WatchedModule(CompletionModule):
                 "the last good checkpoint is kept."
             )
         self.log(LOSS, loss, prog_bar=True, batch_size=len(batch["heart"]), sync_dist=True)
-        sought = (batch["known"] & batch["sought"]).float()
-        self._off += torch.stack([(error.mean(dim=-1) * sought).sum(dim=0), sought.sum(dim=0)], dim=-1)
+        sought = (batch["known"] & batch["sought"][..., None]).float()
+        self._off += torch.stack([(error * sought).sum(dim=(0, 2)), sought.sum(dim=(0, 2))], dim=-1)
 
     def on_validation_epoch_end(self) -> None:
         everywhere = self.all_gather(self._off).reshape(-1, *self._off.shape).sum(dim=0)

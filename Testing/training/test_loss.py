@@ -31,7 +31,7 @@ def batch_with_hidden(structure: int) -> dict[str, Tensor]:
         "distances": queries.norm(dim=-1) - 0.3,
         "worth": torch.ones(1, 3, 200),
         "sought": hidden,
-        "known": torch.ones(1, 3, dtype=torch.bool),
+        "known": torch.ones(1, 3, 200, dtype=torch.bool),
         "heart": torch.tensor([0]),
     }
 
@@ -47,3 +47,15 @@ def test_overlap_counts_of_what_is_hidden_and_thin_alone() -> None:
     assert loss(VEINS, overlap=4.0) > loss(VEINS, overlap=0.0) + 0.1
     for solid in (CHAMBER, GREAT_VESSEL):
         assert loss(solid, overlap=4.0) == pytest.approx(loss(solid, overlap=0.0))
+
+
+def test_what_lies_beyond_the_end_of_what_is_shown_costs_nothing() -> None:
+    torch.manual_seed(0)
+    module = CompletionModule(HeartAutoEncoder(SETTINGS.model()), replace(SETTINGS, overlap=4.0), unit=100.0)
+    batch = batch_with_hidden(VEINS)
+    batch["known"][0, VEINS, 100:] = False
+    cost = float(module.training_step(batch, 0).detach())
+    batch["distances"][0, VEINS, 100:] = -0.1
+    assert float(module.training_step(batch, 0).detach()) == pytest.approx(cost)
+    batch["distances"][0, VEINS, :100] = -0.1
+    assert float(module.training_step(batch, 0).detach()) != pytest.approx(cost, rel=0.01)

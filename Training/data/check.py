@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     expectation = model.network.prior.expectation(model.network.config.structures)
     labels = {int(value): key for value, key in manifest["labels"].items()}
     cases = [
-        Case(source, samples, hearts.structures, labels, reference, expectation)
+        Case(source, samples, hearts.structures, tuple(manifest["truncated"]), labels, reference, expectation)
         for source, samples in zip(hearts.sources, hearts.cases, strict=True)
     ]
     with multiprocessing.Pool(arguments.workers) as pool:

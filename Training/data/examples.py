@@ -51,7 +51,7 @@ class CompletionExamples(Dataset):
     An item is a dict of tensors, with C structures, N points, Q queries, all geometry in frame units:
     points [C, N, 3], given [C], numbers [C, 9 + K] (geometry/expectation), queries [C, Q, 3], surroundings [C, Q, C]
     (model/heart), distances [C, Q], worth [C, Q] (share of the volume a query stands for), sought [C] (hidden or cut
-    off), known [C]; and the heart's number.
+    off), known [C, Q] (whether the distance is); and the heart's number.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class CompletionExamples(Dataset):
             "distances": torch.from_numpy(distances.astype(np.float32)),
             "worth": torch.from_numpy(worth.astype(np.float32)),
             "sought": torch.from_numpy(~given | cut),
-            "known": torch.from_numpy(case.known & case.whole),
+            "known": torch.from_numpy(case.settled(asked)),
             "heart": torch.tensor(number),
         }
 

@@ -17,7 +17,7 @@ from Training.data.origin import Origin
 from Training.data.prepare import MANIFEST, checksum
 from Training.data.samples import CaseSamples
 
-_SAID = {"data_set", "structures", "labelled", "labels", "weight", "cases", "failed"}
+_SAID = {"data_set", "structures", "labelled", "truncated", "labels", "weight", "cases", "failed"}
 
 
 class PreparedHearts:

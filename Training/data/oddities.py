@@ -31,6 +31,7 @@ class Case:
     Attributes:
         source: its label map.
         samples: what was prepared from it, of the structures ``keys``.
+        truncated: keys of those that its data set says it shows only in part.
         labels: label value -> key.
         reference: where and how large structures usually are.
         expectation: the same, and how they vary together.
@@ -39,6 +40,7 @@ class Case:
     source: Path
     samples: CaseSamples
     keys: tuple[str, ...]
+    truncated: tuple[str, ...]
     labels: dict[int, str]
     reference: Reference
     expectation: Expectation
@@ -71,13 +73,13 @@ def look_at(case: Case) -> Findings:
         heart = read_heart(case.source, case.labels)
     except CompletionError as error:
         return Findings((f"Its label map is not to be had: {error}",), missing, {})
-    partly = [key for key, whole in zip(case.keys, case.samples.whole, strict=True) if not whole]
     moments = case.samples.moments(case.keys, case.samples.present)
     faults = (
         *misplaced(moments, case.reference, case.expectation, vocabulary),
         *small_ones(heart, moments, case.reference, vocabulary),
     )
-    faults += (*islands(heart, vocabulary), *truncated(heart, partly, case.reference, case.expectation, vocabulary))
+    faults += islands(heart, vocabulary)
+    faults += truncated(heart, case.truncated, case.reference, case.expectation, vocabulary)
     return Findings(faults, missing, {key: heart.volume_ml(key) for key in heart.regions})
 
 
@@ -100,19 +102,19 @@ def small_ones(heart: Heart, moments: Mapping[str, Moments], reference: Referenc
     ]
 
 
-def islands(heart: Heart, vocabulary: Vocabulary) -> list[str]:
+def islands(heart: Heart, vocabulary: Vocabulary) -> tuple[str, ...]:
     """Structures in more pieces than anatomy gives them."""
     pieces = Topology.of(heart.regions, vocabulary).pieces
-    return [
+    return tuple(
         f"{vocabulary[key].name} is in {count} pieces, not {vocabulary[key].pieces}."
         for key, count in pieces.items()
         if count > vocabulary[key].pieces
-    ]
+    )
 
 
 def truncated(
     heart: Heart, partly: Sequence[str], reference: Reference, expectation: Expectation, vocabulary: Vocabulary
-) -> list[str]:
+) -> tuple[str, ...]:
     """Structures that leave the image or end in a flat face, but for those that are said to be shown only ``partly``.
 
     What valves and ostia close is flat too; of structures that the expectation knows the engine tells them apart.
@@ -129,4 +131,4 @@ def truncated(
             faults.append(f"{vocabulary[key].name} leaves the image.")
         elif cuts.get(key):
             faults.append(f"{vocabulary[key].name} ends in a flat face, as if it were cut off.")
-    return faults
+    return tuple(faults)

@@ -20,7 +20,7 @@ from CardiacCompletionLib.files.reading import read_segmentation
 from CardiacCompletionLib.files.replaced import replaced
 from Training.data.description import DataSetDescription
 from Training.data.meaning import heart_of, unmentioned
-from Training.data.samples import sample_case
+from Training.data.samples import VERSION, sample_case
 
 MANIFEST = "manifest.json"
 _BEGUN = "begun.json"
@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         "origin": description.origin.to_json(),
         "structures": list(load_vocabulary().keys),
         "labelled": list(description.labelled),
+        "truncated": list(description.truncated),
         "labels": {str(value): key for value, key in description.used_labels.items()},
         "weight": description.weight,
         "seed": arguments.seed,
@@ -179,6 +180,7 @@ def _refuse_other_meanings(description: DataSetDescription, seed: int, out: Path
         "labelled": list(description.labelled),
         "truncated": list(description.truncated),
         "seed": seed,
+        "version": VERSION,
     }
     path = out / _BEGUN
     begun = json.loads(path.read_text(encoding="utf-8")) if path.exists() else note

@@ -23,7 +23,6 @@ class UnmaskedExamples(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         item = dict(self._examples[index])
-        unlabelled = ~item["known"]
-        item["distances"] = item["distances"].masked_fill(unlabelled[:, None], _NOWHERE)
-        item["known"] = torch.ones_like(unlabelled)
+        item["distances"] = item["distances"].masked_fill(~item["known"], _NOWHERE)
+        item["known"] = torch.ones_like(item["known"])
         return item

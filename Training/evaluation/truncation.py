@@ -7,10 +7,10 @@ from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
 from CardiacCompletionLib.anatomy.heart import Heart
-from CardiacCompletionLib.geometry.cut import planar_caps
 from CardiacCompletionLib.geometry.frame import moments_of
 from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.geometry.surface import extract_surface
+from Training.data.ends import outward_ends
 
 _EVERYWHERE = np.ones((3, 3, 3))
 
@@ -31,9 +31,8 @@ def up_to_the_end(found: Region, true: Heart, key: str) -> Region | None:
     ras = (kji + np.array(found.start))[:, ::-1] @ true.ijk_to_ras[:3, :3].T + true.ijk_to_ras[:3, 3]
     on_grid = kji + np.array(found.start)
     beyond = ((on_grid < 0) | (on_grid >= true.shape)).any(axis=1)
-    for cap in planar_caps(surface, true.ijk_to_ras):
-        if (cap.point - middle) @ cap.normal > 0:
-            beyond |= cap.height(ras) > 0
+    for end in outward_ends(true, key, surface):
+        beyond |= end.height(ras) > 0
     beyond |= _farther_on(found, true.regions[key], middle, true.ijk_to_ras)
     cut_off = np.zeros_like(found.mask)
     cut_off[tuple(kji[beyond].T)] = True
