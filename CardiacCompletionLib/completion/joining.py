@@ -15,6 +15,7 @@ from CardiacCompletionLib.completion.workspace import Box, Workspace, shared
 
 # Structures that touch are parted by no more than this if the field was only a little off.
 _THIN_GAP = 3.0
+_OPPOSITE = -0.5  # cosine
 # A piece that ends this close to where it springs from is led there.
 _BRIDGE = 10.0
 # How far from an inferred structure anything can matter.
@@ -40,9 +41,11 @@ def close_gap(work: Workspace, key: str, other: str) -> None:
     # No voxel of a thin gap is farther from either.
     reach = np.floor(_THIN_GAP / work.spacing + 1e-6).astype(int)
     kji = np.argwhere((work.holder[box] == 0) & widened(here, reach) & widened(there, reach))
-    to_here, to_there = (_distances(kji, mask, reach, work.spacing) for mask in (here, there))
+    ways = [_ways(kji, mask, reach, work.spacing) for mask in (here, there)]
+    to_here, to_there = (np.linalg.norm(way, axis=1) for way in ways)
     # Between two surfaces half a voxel belongs to each of them.
     gap = to_here + to_there - work.spacing.min() <= _THIN_GAP
+    gap &= _beside(kji, gap & _facing(*ways), here.shape)
     own, others = work.is_inferred(key), work.is_inferred(other)
     nearer = (to_here <= to_there) if own and others else np.full(len(kji), own)
     for owner, mask, which in ((key, here, gap & nearer), (other, there, gap & ~nearer)):
@@ -151,8 +154,8 @@ def _where_both_are_near(
     return (box, here, there) if here.any() and there.any() else (None, here, there)
 
 
-def _distances(kji: np.ndarray, mask: np.ndarray, reach: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """How far voxels [N, 3] of a mask's box are from it, in mm [N]; infinite if by more than a thin gap.
+def _ways(kji: np.ndarray, mask: np.ndarray, reach: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """The shortest ways from voxels [N, 3] of a mask's box to it, in mm [N, 3]; infinite if longer than a thin gap.
 
     Args:
         reach: voxels to a thin gap's width along each axis.
@@ -162,12 +165,28 @@ def _distances(kji: np.ndarray, mask: np.ndarray, reach: np.ndarray, spacing: np
     padded = np.pad(mask, [(n, n) for n in reach])
     held, strides = padded.ravel(), np.array(padded.strides)
     places, steps = (kji + reach) @ strides, around @ strides
-    found, left = np.full(len(kji), np.inf), np.arange(len(kji))
+    found, left = np.full((len(kji), 3), np.inf), np.arange(len(kji))
     for number in np.argsort(lengths)[: np.count_nonzero(lengths <= _THIN_GAP + 1e-6)]:
         met = held[places[left] + steps[number]]
-        found[left[met]] = lengths[number]
+        found[left[met]] = around[number] * spacing
         left = left[~met]
     return found
+
+
+def _facing(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Whether ways [N, 3] to two surfaces lead in opposite directions: in the crook between them they do not."""
+    both = np.flatnonzero(np.isfinite(here[:, 0]) & np.isfinite(there[:, 0]))
+    lengths = np.linalg.norm(here[both], axis=1) * np.linalg.norm(there[both], axis=1)
+    opposite = np.zeros(len(here), dtype=bool)
+    opposite[both] = (here[both] * there[both]).sum(axis=1) < _OPPOSITE * lengths
+    return opposite
+
+
+def _beside(kji: np.ndarray, chosen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Which voxels [N, 3] are chosen or next to one that is: on the steps of a surface the nearest voxel lies aside."""
+    mask = np.zeros(shape, dtype=bool)
+    mask[tuple(kji[chosen].T)] = True
+    return ndimage.binary_dilation(mask)[tuple(kji.T)]
 
 
 def _attached(mask: np.ndarray, to: np.ndarray) -> np.ndarray:

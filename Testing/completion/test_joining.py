@@ -113,21 +113,31 @@ def test_a_thin_gap_between_structures_that_share_a_wall_is_closed(gap: float, t
     assert excess < 0.6
 
 
-def test_a_gap_is_closed_just_where_distances_to_both_sides_say_so() -> None:
+@pytest.mark.parametrize(("apart", "faces"), [(19.0, True), (12.0, False)])
+def test_a_gap_is_closed_between_surfaces_that_face_each_other_and_not_in_the_crook_beside_it(
+    apart: float, faces: bool
+) -> None:
+    """Between two balls that nearly touch, and around two that overlap."""
     spacing, shape = np.array([0.9, 1.3, 1.7]), (40, 36, 30)
     places = np.indices(shape).reshape(3, -1).T * spacing
-    middles = np.array([[18.0, 13.0, 25.0], [18.0, 32.0, 25.0]])
-    atrium, ventricle = (np.linalg.norm(places - m, axis=1).reshape(shape) - 9.0 for m in middles)
+    towards = [middle - places for middle in ([18.0, 13.0, 25.0], [18.0, 13.0 + apart, 25.0])]
+    atrium, ventricle = (np.linalg.norm(way, axis=1).reshape(shape) - 9.0 for way in towards)
     work = Workspace(np.zeros(3, dtype=int), shape, spacing, ("left_atrium", "left_ventricle"))
     work.paint("left_atrium", np.zeros(3), atrium, on_top=False)
     work.paint("left_ventricle", np.zeros(3), ventricle, on_top=False)
     before = work.holder.copy()
     away = [ndimage.distance_transform_edt(before != code, sampling=spacing) for code in (1, 2)]
     gap = (before == 0) & (away[0] + away[1] - spacing.min() <= 3.0)
+    cosine = np.multiply(*towards).sum(axis=1) / np.multiply(*(np.linalg.norm(way, axis=1) for way in towards))
+    facing, crook = (gap & which.reshape(shape) for which in (cosine < -0.8, cosine > -0.2))
+    assert (facing.sum() > 10) == faces
+    assert (crook.sum() > 10) != faces
     close_gap(work, "left_atrium", "left_ventricle")
-    assert gap.sum() > 10
-    assert np.array_equal(work.holder != before, gap)
-    assert np.array_equal(work.holder == 1, (before == 1) | (gap & (away[0] <= away[1])))
+    changed = work.holder != before
+    assert not (changed & ~gap).any()
+    assert changed[facing].all()
+    assert changed[crook].sum() < 0.5 * max(crook.sum(), 1)
+    assert np.array_equal(work.holder[changed] == 1, (away[0] <= away[1])[changed])
 
 
 def test_what_closes_a_gap_hangs_together_with_its_structure() -> None:
