@@ -13,7 +13,7 @@ from Training.completion_module import CompletionModule
 from Training.settings import Settings
 
 SETTINGS = replace(Settings.read(2, "tiny"), structures=("left_ventricle", "aorta", "pulmonary_veins"))
-CHAMBER, GREAT_VESSEL, VEINS = range(3)
+CHAMBER, AORTA, VEINS = range(3)
 
 
 def batch_with_hidden(structure: int) -> dict[str, Tensor]:
@@ -44,9 +44,9 @@ def loss(structure: int, overlap: float) -> float:
 
 
 def test_overlap_counts_of_what_is_hidden_and_thin_alone() -> None:
-    assert loss(VEINS, overlap=4.0) > loss(VEINS, overlap=0.0) + 0.1
-    for solid in (CHAMBER, GREAT_VESSEL):
-        assert loss(solid, overlap=4.0) == pytest.approx(loss(solid, overlap=0.0))
+    for vessel in (AORTA, VEINS):
+        assert loss(vessel, overlap=4.0) > loss(vessel, overlap=0.0) + 0.1
+    assert loss(CHAMBER, overlap=4.0) == pytest.approx(loss(CHAMBER, overlap=0.0))
 
 
 def test_what_lies_beyond_the_end_of_what_is_shown_costs_nothing() -> None:
