@@ -20,7 +20,7 @@ _FALL = 0.2
 
 
 class CompletionModule(lightning.LightningModule):
-    """Masked L1 on signed distances, and the overlap of what is thin and sought: hidden, or cut off.
+    """Masked L1 on signed distances, and the overlap of the vessels sought: hidden ones, and those cut off.
 
     A structure that a heart's data set never labelled counts nothing, whatever the network says there, nor does what
     lies beyond the end of one that is shown in part. Every query counts the same, for other given structures a share of
@@ -38,8 +38,6 @@ class CompletionModule(lightning.LightningModule):
         self._forward = torch.compile(network) if settings.compile else network
         self._settings = settings
         self._unit = unit
-        thin = torch.tensor([key in settings.thin for key in settings.structures])
-        self.register_buffer("_thin", thin, persistent=False)
 
     def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
         loss, error = self._losses(batch)
@@ -67,7 +65,7 @@ class CompletionModule(lightning.LightningModule):
         return loss + self._settings.overlap * self._overlap_loss(said, true, batch), error.detach()
 
     def _overlap_loss(self, said: Tensor, true: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """One minus the soft Dice of what is thin and sought (Milletari 2016, arXiv 1606.04797), over all sought.
+        """One minus the soft Dice of the vessels sought (Milletari 2016, arXiv 1606.04797), as a mean over all sought.
 
         Distances alone leave out what is there in less than half of all hearts that look alike, so that thin structures
         vanish; overlap does not. It also rewards fields that are steeper than distances, so chambers and muscle are
@@ -79,7 +77,7 @@ class CompletionModule(lightning.LightningModule):
         both = (worth * inside * truth).sum(dim=-1)
         either = (worth * (inside + truth)).sum(dim=-1)
         dice = 2.0 * both / either.clamp(min=1e-6)
-        return ((1.0 - dice) * sought * self._thin).sum() / sought.sum().clamp(min=1.0)
+        return ((1.0 - dice) * sought * ~self.network.prior.anchors).sum() / sought.sum().clamp(min=1.0)
 
     def configure_optimizers(self) -> dict:
         s = self._settings

@@ -31,8 +31,7 @@ class Settings:
         near: mm; the chance of a query falls with its distance from the expected surface on this length.
         band: mm; how far from a surface its distance is learnt.
         given_share: weight of given structures against hidden ones.
-        overlap: weight of the overlap of what is hidden and thin, in mm for a whole Dice.
-        thin: keys of structures that vanish where distances alone are learnt.
+        overlap: weight of the overlap of hidden vessels, in mm for a whole Dice.
         averaging: decay of the exponential moving average of the weights.
         checkpoint_every: steps between checkpoints, and between looks at held-out hearts; a kill loses at most so many.
         patience: looks in a row without a better loss after which the run ends; a run of fewer looks never does.
@@ -60,7 +59,6 @@ class Settings:
     band: float
     given_share: float
     overlap: float
-    thin: tuple[str, ...]
     averaging: float
     checkpoint_every: int
     patience: int
@@ -99,7 +97,7 @@ class Settings:
         if content.keys() != names:
             odd = ", ".join(sorted(content.keys() ^ names))
             raise CompletionError(f"These training settings are unknown or missing: {odd}.")
-        return cls(**{**content, **{name: tuple(content[name]) for name in ("structures", "thin")}})
+        return cls(**{**content, "structures": tuple(content["structures"])})
 
     def model(self) -> HeartModelConfig:
         """The architecture these settings name."""

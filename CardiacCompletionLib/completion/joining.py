@@ -45,7 +45,9 @@ def close_gap(work: Workspace, key: str, other: str) -> None:
     to_here, to_there = (np.linalg.norm(way, axis=1) for way in ways)
     # Between two surfaces half a voxel belongs to each of them.
     gap = to_here + to_there - work.spacing.min() <= _THIN_GAP
-    gap &= _beside(kji, gap & _facing(*ways), here.shape)
+    facing = gap.copy()
+    facing[gap] = _facing(*(way[gap] for way in ways))
+    gap &= _mostly(kji, facing, gap, here.shape, 2 * reach + 1)
     own, others = work.is_inferred(key), work.is_inferred(other)
     nearer = (to_here <= to_there) if own and others else np.full(len(kji), own)
     for owner, mask, which in ((key, here, gap & nearer), (other, there, gap & ~nearer)):
@@ -175,18 +177,23 @@ def _ways(kji: np.ndarray, mask: np.ndarray, reach: np.ndarray, spacing: np.ndar
 
 def _facing(here: np.ndarray, there: np.ndarray) -> np.ndarray:
     """Whether ways [N, 3] to two surfaces lead in opposite directions: in the crook between them they do not."""
-    both = np.flatnonzero(np.isfinite(here[:, 0]) & np.isfinite(there[:, 0]))
-    lengths = np.linalg.norm(here[both], axis=1) * np.linalg.norm(there[both], axis=1)
-    opposite = np.zeros(len(here), dtype=bool)
-    opposite[both] = (here[both] * there[both]).sum(axis=1) < _OPPOSITE * lengths
-    return opposite
+    lengths = np.linalg.norm(here, axis=1) * np.linalg.norm(there, axis=1)
+    return (here * there).sum(axis=1) < _OPPOSITE * lengths
 
 
-def _beside(kji: np.ndarray, chosen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Which voxels [N, 3] are chosen or next to one that is: on the steps of a surface the nearest voxel lies aside."""
-    mask = np.zeros(shape, dtype=bool)
-    mask[tuple(kji[chosen].T)] = True
-    return ndimage.binary_dilation(mask)[tuple(kji.T)]
+def _mostly(
+    kji: np.ndarray, chosen: np.ndarray, among: np.ndarray, shape: tuple[int, ...], size: np.ndarray
+) -> np.ndarray:
+    """Around which voxels [N, 3], in a box of a size, most of those among others are chosen.
+
+    On the steps of a surface the nearest voxel lies aside, so that single voxels say little.
+    """
+    shares = []
+    for which in (chosen, among):
+        mask = np.zeros(shape, dtype=np.float32)
+        mask[tuple(kji[which].T)] = 1.0
+        shares.append(ndimage.uniform_filter(mask, size, mode="constant")[tuple(kji.T)])
+    return shares[0] > 0.5 * shares[1]
 
 
 def _attached(mask: np.ndarray, to: np.ndarray) -> np.ndarray:

@@ -332,10 +332,9 @@ def _set_apart(covariance: np.ndarray, ones: np.ndarray, others: np.ndarray, bet
 
     What fine detail of a ventricle says of an aorta holds of the hearts it was learnt on, less so of real ones.
     """
-    if len(between):
-        across = covariance[np.ix_(ones, between)]
-        across = across @ np.linalg.solve(covariance[np.ix_(between, between)], covariance[np.ix_(between, others)])
-        covariance[np.ix_(ones, others)], covariance[np.ix_(others, ones)] = across, across.T
+    pull = np.linalg.solve(covariance[np.ix_(between, between)], covariance[np.ix_(between, others)])
+    across = covariance[np.ix_(ones, between)] @ pull
+    covariance[np.ix_(ones, others)], covariance[np.ix_(others, ones)] = across, across.T
 
 
 def _entries(matrices: np.ndarray) -> np.ndarray:

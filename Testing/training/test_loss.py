@@ -1,4 +1,4 @@
-"""What a batch costs: distances of everything, overlap of what is thin alone."""
+"""What a batch costs: distances of everything, overlap of vessels alone."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ def batch_with_hidden(structure: int) -> dict[str, Tensor]:
 def loss(structure: int, overlap: float) -> float:
     torch.manual_seed(0)
     network = HeartAutoEncoder(SETTINGS.model())
+    network.prior.anchors.copy_(torch.tensor([True, False, False]))
     module = CompletionModule(network, replace(SETTINGS, overlap=overlap), unit=100.0)
     return float(module.training_step(batch_with_hidden(structure), 0).detach())
 
 
-def test_overlap_counts_of_what_is_hidden_and_thin_alone() -> None:
+def test_overlap_counts_of_hidden_vessels_alone() -> None:
     for vessel in (AORTA, VEINS):
         assert loss(vessel, overlap=4.0) > loss(vessel, overlap=0.0) + 0.1
     assert loss(CHAMBER, overlap=4.0) == pytest.approx(loss(CHAMBER, overlap=0.0))
@@ -51,7 +52,9 @@ def test_overlap_counts_of_what_is_hidden_and_thin_alone() -> None:
 
 def test_what_lies_beyond_the_end_of_what_is_shown_costs_nothing() -> None:
     torch.manual_seed(0)
-    module = CompletionModule(HeartAutoEncoder(SETTINGS.model()), replace(SETTINGS, overlap=4.0), unit=100.0)
+    network = HeartAutoEncoder(SETTINGS.model())
+    network.prior.anchors.copy_(torch.tensor([True, False, False]))
+    module = CompletionModule(network, replace(SETTINGS, overlap=4.0), unit=100.0)
     batch = batch_with_hidden(VEINS)
     batch["known"][0, VEINS, 100:] = False
     cost = float(module.training_step(batch, 0).detach())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from CardiacCompletionLib.anatomy.heart import Heart
-from CardiacCompletionLib.geometry.cut import CutFace, border_cuts, planar_caps
+from CardiacCompletionLib.geometry.cut import CutFace, planar_caps
 from CardiacCompletionLib.geometry.frame import moments_of
 from CardiacCompletionLib.geometry.surface import Surface
 
@@ -59,15 +59,13 @@ class Ends:
         return -heights.max(axis=1) > np.abs(distances) + _UNSURE
 
 
-def border_ends(heart: Heart, key: str) -> list[CutFace]:
-    """Where a structure leaves the image."""
-    return border_cuts(heart.regions[key], heart.shape, heart.ijk_to_ras)
-
-
 def outward_ends(heart: Heart, key: str, surface: Surface) -> list[CutFace]:
     """Flat ends inside the image at which a structure leaves the heart; the others are where it begins."""
-    others = [moments_of(region, heart.ijk_to_ras).centroid for name, region in heart.regions.items() if name != key]
-    if not others:
-        return []
-    middle = np.mean(others, axis=0)
+    middle = middle_of_others(heart, key)
     return [cap for cap in planar_caps(surface, heart.ijk_to_ras) if (cap.point - middle) @ cap.normal > 0]
+
+
+def middle_of_others(heart: Heart, key: str) -> np.ndarray:
+    """RAS mm [3], the mean centroid of all other structures; of a heart that has none, of this one."""
+    others = [region for name, region in heart.regions.items() if name != key] or [heart.regions[key]]
+    return np.mean([moments_of(region, heart.ijk_to_ras).centroid for region in others], axis=0)

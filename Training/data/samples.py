@@ -15,11 +15,11 @@ from safetensors.numpy import load_file, save_file
 from CardiacCompletionLib.anatomy.heart import Heart
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.files.replaced import replaced
-from CardiacCompletionLib.geometry.cut import CutFace, off_faces
+from CardiacCompletionLib.geometry.cut import CutFace, border_cuts, off_faces
 from CardiacCompletionLib.geometry.frame import Moments, moments_of
 from CardiacCompletionLib.geometry.shape_grid import NODES, node_positions, own_unit, to_ras
 from CardiacCompletionLib.geometry.signed_distance import SignedDistance
-from Training.data.ends import Ends, border_ends, outward_ends
+from Training.data.ends import Ends, outward_ends
 
 # Of the files' contents; samples of another version are made anew, in a new folder.
 VERSION = 2
@@ -168,6 +168,6 @@ def _faces(
             continue
         if not len(field.surface.points):
             raise CompletionError(f"{key} fills the image from border to border, so it has no surface.")
-        faces[index] = border_ends(heart, key)
+        faces[index] = border_cuts(heart.regions[key], heart.shape, heart.ijk_to_ras)
         faces[index] += outward_ends(heart, key, field.surface) if key in truncated else []
     return faces

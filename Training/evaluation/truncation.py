@@ -7,10 +7,9 @@ from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
 from CardiacCompletionLib.anatomy.heart import Heart
-from CardiacCompletionLib.geometry.frame import moments_of
 from CardiacCompletionLib.geometry.region import Region
 from CardiacCompletionLib.geometry.surface import extract_surface
-from Training.data.ends import outward_ends
+from Training.data.ends import middle_of_others, outward_ends
 
 _EVERYWHERE = np.ones((3, 3, 3))
 
@@ -25,8 +24,7 @@ def up_to_the_end(found: Region, true: Heart, key: str) -> Region | None:
         found: on the true heart's grid, and as far beyond it as it goes.
     """
     surface = extract_surface(true.regions[key], true.shape, true.ijk_to_ras)
-    others = [moments_of(region, true.ijk_to_ras).centroid for name, region in true.regions.items() if name != key]
-    middle = np.mean(others, axis=0)
+    middle = middle_of_others(true, key)
     kji = np.argwhere(found.mask)
     ras = (kji + np.array(found.start))[:, ::-1] @ true.ijk_to_ras[:3, :3].T + true.ijk_to_ras[:3, 3]
     on_grid = kji + np.array(found.start)
