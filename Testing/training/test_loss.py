@@ -50,6 +50,12 @@ def test_overlap_counts_of_hidden_vessels_alone() -> None:
     assert loss(CHAMBER, overlap=4.0) == pytest.approx(loss(CHAMBER, overlap=0.0))
 
 
+def test_overlap_of_a_great_vessel_counts_half() -> None:
+    """The three balls are alike, and so are the distances of an untrained network: its overlap is, too."""
+    aorta, veins = (loss(vessel, overlap=4.0) - loss(vessel, overlap=0.0) for vessel in (AORTA, VEINS))
+    assert aorta == pytest.approx(veins / 2, rel=0.2)
+
+
 def test_what_lies_beyond_the_end_of_what_is_shown_costs_nothing() -> None:
     torch.manual_seed(0)
     network = HeartAutoEncoder(SETTINGS.model())
