@@ -15,7 +15,7 @@ from Training.data.examples import CompletionExamples
 from Training.data.hearts import PreparedHearts, keeps_apart
 
 EXAMPLES = 64
-LOSS = "held_out_mm"
+LOSS, HIDDEN = "held_out_mm", "hidden_mm"
 _LEAST_GAIN = 1e-3  # mm; less is rounding
 
 
@@ -40,7 +40,7 @@ class WatchedModule(CompletionModule):
         everywhere = self.all_gather(self._off).reshape(-1, *self._off.shape).sum(dim=0)
         for key, (total, count) in zip(self._settings.structures, everywhere, strict=True):
             if count:
-                self.log(f"hidden_mm/{key}", total / count, sync_dist=True)
+                self.log(f"{HIDDEN}/{key}", total / count, sync_dist=True)
 
 
 def held_out_hearts(

@@ -25,6 +25,11 @@ def draw_trusted(present: np.ndarray, keys: tuple[str, ...], generator: np.rando
         given = present & np.isin(keys, named)
         if given.any():
             return given
+    return draw_at_random(present, generator)
+
+
+def draw_at_random(present: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """As :func:`draw_trusted`, any of the present structures."""
     there = np.flatnonzero(present)
     count = generator.integers(1, max(len(there), 2))
     given = np.zeros_like(present)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from CardiacCompletionLib.model import HeartAutoEncoder, HeartModelConfig
 from Training.__main__ import main
+from Training.rivals.examples import normals_from
+from Training.rivals.lineup import RIVALS
 from Training.rivals.networks import (
-    RIVALS,
     EachAlone,
     OneSetOfQueries,
     PointsInTheFrame,
+    WithNormals,
     WithoutSurroundings,
 )
 
@@ -57,8 +60,10 @@ def effect(kind: type[HeartAutoEncoder], asked: Asked, name: str, index: tuple) 
     return (answer(network, {**asked, name: changed}) - answer(network, asked)).abs()
 
 
-@pytest.mark.parametrize("kind", RIVALS.values())
+@pytest.mark.parametrize("kind", {rival.network for rival in RIVALS.values()})
 def test_hidden_structures_are_not_read(kind: type[HeartAutoEncoder], asked: Asked) -> None:
+    if kind is WithNormals:
+        asked["points"] = torch.cat([asked["points"], asked["points"]], dim=-1)
     assert effect(kind, asked, "points", (0, 1)).max() == 0
     assert effect(kind, asked, "points", (0, 2))[0].max() > 1e-6
 
@@ -92,6 +97,22 @@ def test_in_the_frame_points_do_not_speak_of_what_was_expected(asked: Asked) -> 
             after = network.encode(asked["points"], asked["given"], asked["numbers"] + 0.1)
         assert (after - before).abs().max() >= least
         assert least or torch.equal(after, before)
+
+
+def test_normals_face_outwards() -> None:
+    """Of a ball, from distances scattered around its surface, even where points lie half a millimetre off it."""
+    generator = np.random.default_rng(0)
+    directions = generator.standard_normal((1200, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    around = directions * generator.uniform(18, 22, (1200, 1))
+    points = directions[:100] * 20 + generator.standard_normal((100, 3)) * 0.3
+    facing = normals_from(points, around, np.linalg.norm(around, axis=1) - 20)
+    assert (facing * directions[:100]).sum(axis=1).min() > 0.95
+
+
+def test_normals_are_told_to_the_encoder(asked: Asked) -> None:
+    asked["points"] = torch.cat([asked["points"], asked["points"]], dim=-1)
+    assert effect(WithNormals, asked, "points", (1, 0, slice(None), slice(3, 6)))[1].max() > 1e-5
 
 
 def test_all_are_trained_and_told_in_one_table(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:

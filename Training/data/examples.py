@@ -54,6 +54,8 @@ class CompletionExamples(Dataset):
     off), known [C, Q] (whether the distance is); and the heart's number.
     """
 
+    _POINT_NUMBERS = 3
+
     def __init__(
         self,
         hearts: PreparedHearts,
@@ -98,13 +100,13 @@ class CompletionExamples(Dataset):
         generator = np.random.default_rng([self._seed, index])
         number = int(self._turns[index % len(self._turns)])
         case = self._hearts.cases[number]
-        given = draw_trusted(case.present, self._hearts.structures, generator) if self._complete else case.present
+        given = self._trusted(case.present, generator) if self._complete else case.present
         given, cut, end = self._scanned(case, given, generator)
         told = given & case.whole & ~cut
         placing = case.moments(self._hearts.structures, told if told.any() else given)
         fitted = fit_frame(placing, self._reference)
         frame = self._shaken(fitted, generator)
-        points = np.zeros((len(given), self._points, 3), dtype=np.float32)
+        points = np.zeros((len(given), self._points, self._POINT_NUMBERS), dtype=np.float32)
         for structure in np.flatnonzero(given):
             surface = case.surface[structure]
             surface = surface[end.sees(surface)] if end else surface
@@ -112,7 +114,7 @@ class CompletionExamples(Dataset):
                 surface, cut[structure] = cut_surface(surface, frame.origin, generator), True
             chosen = generator.integers(len(surface), size=self._points)
             moved = generator.standard_normal((self._points, 3)) * self._jitter.surface
-            points[structure] = frame.from_ras(surface[chosen] + moved)
+            points[structure] = self._told_of(surface[chosen] + moved, structure, case, frame)
         told &= ~cut
         expectation = self._expectations[self._parts[number]].in_frames_of(placing, self._reference)
         numbers = moved_numbers(self._numbers(number, told, fitted, expectation), fitted, frame)
@@ -134,6 +136,14 @@ class CompletionExamples(Dataset):
             "known": torch.from_numpy(case.settled(asked)),
             "heart": torch.tensor(number),
         }
+
+    def _trusted(self, present: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """Which of the present structures are given, bool [C]."""
+        return draw_trusted(present, self._hearts.structures, generator)
+
+    def _told_of(self, ras: np.ndarray, _structure: int, _case: CaseSamples, frame: HeartFrame) -> np.ndarray:
+        """What the encoder is told of surface points [N, 3] (RAS mm): where they are in the frame."""
+        return frame.from_ras(ras)
 
     def _scanned(
         self, case: CaseSamples, given: np.ndarray, generator: np.random.Generator

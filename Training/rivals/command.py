@@ -1,29 +1,31 @@
-"""Train rival architectures side by side: same hearts, same examples, same steps, same size.
+"""Train rivals of what ships side by side: same hearts, same steps, same size; each but for one choice.
 
-Prints, for each, the loss on held-out hearts, the distance error of what is sought, and how much longer a step takes.
+Prints, for each, the loss on held-out hearts, how far what is hidden is off there, and how much longer a step takes.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import lightning
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from torch.utils.data import DataLoader
 
+from CardiacCompletionLib.anatomy.vocabulary import load_vocabulary
 from CardiacCompletionLib.errors import CompletionError
 from CardiacCompletionLib.geometry.expectation import Expectation
 from CardiacCompletionLib.geometry.frame import Reference
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 from CardiacCompletionLib.model.prior import MeanHeart
+from Training.data.examples import CompletionExamples, Jitter
 from Training.data.hearts import PreparedHearts
-from Training.fit import drawn_from
-from Training.held_out import EXAMPLES, LOSS, WatchedModule, fixed, held_out_hearts
-from Training.rivals.networks import RIVALS
+from Training.held_out import EXAMPLES, HIDDEN, LOSS, WatchedModule, fixed, held_out_hearts
+from Training.rivals.lineup import RIVALS, Rival
 from Training.settings import Settings
 from Training.starting_point import expectations_of_others, fill_mean_heart, reference_of
 
@@ -43,19 +45,40 @@ def run(arguments: argparse.Namespace) -> None:
     duel = _Duel.prepared(arguments.data, settings, arguments.seed)
     print(f"{len(duel.hearts.cases)} hearts, preset {arguments.preset}, {settings.total_steps} steps, seed {duel.seed}")
     untrained = duel.held_out(HeartAutoEncoder(settings.model()))
-    print("| architecture | parameters | held-out loss, mm | of the untrained one's | a step takes |")
-    print("|---|---|---|---|---|")
-    print(f"| untrained | | {untrained:.3f} | 1.000 | |", flush=True)
+    groups = _groups(settings.structures)
+    print(f"| | parameters | held-out loss, mm | {' | '.join(groups)} | a step takes |")
+    print("|" + "---|" * (4 + len(groups)))
+    print(f"| untrained | | {_row(untrained, groups)} | |", flush=True)
     first = None
-    for name, network in RIVALS.items():
+    for name, rival in RIVALS.items():
         lightning.seed_everything(duel.seed, verbose=False)
-        rival = network(settings.model())
+        network = rival.network(settings.model())
         begun = time.perf_counter()
-        loss = duel.trained(rival)
+        found = duel.trained(rival, network)
         seconds = time.perf_counter() - begun
         first = first or seconds
-        count = sum(parameter.numel() for parameter in rival.parameters()) / 1e6
-        print(f"| {name} | {count:.2f} M | {loss:.3f} | {loss / untrained:.3f} | {seconds / first:.2f} |", flush=True)
+        count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
+        print(f"| {name} | {count:.2f} M | {_row(found, groups)} | {seconds / first:.2f} |", flush=True)
+
+
+def _groups(structures: tuple[str, ...]) -> dict[str, list[str]]:
+    """Structures by how they fail when they are hidden."""
+    vocabulary = load_vocabulary()
+    groups: dict[str, list[str]] = {"chambers": [], "great vessels": [], "what springs from them": []}
+    for key in structures:
+        known = vocabulary[key]
+        place = "chambers" if known.anchor else "what springs from them" if known.springs_from else "great vessels"
+        groups[place].append(key)
+    return groups
+
+
+def _row(found: Mapping[str, float], groups: Mapping[str, list[str]]) -> str:
+    """The loss, and of every group how many mm its hidden structures are off."""
+    off = [
+        np.mean([found[name] for key in keys if (name := f"{HIDDEN}/{key}") in found] or [np.nan])
+        for keys in groups.values()
+    ]
+    return " | ".join(f"{value:.3f}" for value in (found[LOSS], *off))
 
 
 @dataclass(frozen=True)
@@ -63,7 +86,7 @@ class _Duel:
     """What all rivals have in common."""
 
     hearts: PreparedHearts
-    looks: Sequence[dict[str, torch.Tensor]]
+    apart: PreparedHearts
     reference: Reference
     prior: MeanHeart
     by_others: Sequence[Expectation]
@@ -80,32 +103,42 @@ class _Duel:
         reference = reference_of(hearts)
         prior = MeanHeart(len(settings.structures), settings.shapes, settings.fine_shapes)
         fill_mean_heart(prior, hearts, reference)
-        looks = fixed(
-            drawn_from(apart, reference, prior, [prior.expectation(settings.structures)], settings, EXAMPLES, seed)
-        )
         by_others = expectations_of_others(prior, hearts, reference)
-        return cls(hearts, looks, reference, prior, by_others, settings, seed)
+        return cls(hearts, apart, reference, prior, by_others, settings, seed)
 
-    def held_out(self, network: HeartAutoEncoder) -> float:
-        """Loss of a network as it is, in mm."""
-        return self._trainer(0).validate(self._module(network), self._asked(), verbose=False)[0][LOSS]
+    def held_out(self, network: HeartAutoEncoder) -> Mapping[str, float]:
+        """Loss and errors of a network as it is, in mm."""
+        return self._trainer(0).validate(self._module(network), self._asked(CompletionExamples), verbose=False)[0]
 
-    def trained(self, network: HeartAutoEncoder) -> float:
-        """Loss on held-out hearts after training, with averaged weights, in mm."""
+    def trained(self, rival: Rival, network: HeartAutoEncoder) -> Mapping[str, float]:
+        """Loss and errors on held-out hearts after training, with averaged weights, in mm."""
         steps, batch = self.settings.total_steps, self.settings.batch
-        examples = drawn_from(
-            self.hearts, self.reference, self.prior, self.by_others, self.settings, steps * batch, self.seed
-        )
+        examples = self._drawn(rival.drawn, self.hearts, self.by_others, steps * batch, rival.jitter)
         trainer = self._trainer(steps)
-        trainer.fit(self._module(network), DataLoader(examples, batch, num_workers=1), self._asked())
-        return float(trainer.callback_metrics[LOSS])
+        trainer.fit(self._module(network), DataLoader(examples, batch, num_workers=1), self._asked(rival.shown))
+        return {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+    def _drawn(
+        self,
+        kind: type[CompletionExamples],
+        hearts: PreparedHearts,
+        expectations: Sequence[Expectation],
+        count: int,
+        jitter: Jitter,
+    ) -> CompletionExamples:
+        asked, place = self.settings, (self.reference, self.prior, expectations)
+        sizes = (asked.points, asked.queries, count)
+        return kind(hearts, *place, *sizes, jitter, self.seed, asked.near, complete=True)
 
     def _module(self, network: HeartAutoEncoder) -> WatchedModule:
         network.prior.load_state_dict(self.prior.state_dict())
         return WatchedModule(network, self.settings, self.reference.scale)
 
-    def _asked(self) -> DataLoader:
-        return DataLoader(self.looks, self.settings.batch)
+    def _asked(self, kind: type[CompletionExamples]) -> DataLoader:
+        """The same held-out examples, shown as a rival is to see them."""
+        by_all = [self.prior.expectation(self.settings.structures)]
+        looks = fixed(self._drawn(kind, self.apart, by_all, EXAMPLES, Jitter()))
+        return DataLoader(looks, self.settings.batch)
 
     def _trainer(self, steps: int) -> lightning.Trainer:
         return lightning.Trainer(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from CardiacCompletionLib.model.attention import apply_layer
+from CardiacCompletionLib.model.attention import PointEmbedding, apply_layer
+from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 
 
@@ -68,10 +69,37 @@ class PointsInTheFrame(HeartAutoEncoder):
         return self.point_embed(points[given])
 
 
-RIVALS: dict[str, type[HeartAutoEncoder]] = {
-    "as it ships": HeartAutoEncoder,
-    "each structure alone": EachAlone,
-    "one set of queries for all": OneSetOfQueries,
-    "without trusted distances at queries": WithoutSurroundings,
-    "points in the frame": PointsInTheFrame,
-}
+class WithNormals(HeartAutoEncoder):
+    """Surface points come with the outward normals there: points are [B, C, N, 6] (see ``rivals/examples``)."""
+
+    def __init__(self, config: HeartModelConfig) -> None:
+        super().__init__(config)
+        self.normal_embed = nn.Linear(3, config.dim)
+
+    def _embedded(self, points: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
+        places, normals = points.split(3, dim=-1)
+        return super()._embedded(places, given, numbers) + self.normal_embed(normals[given])
+
+
+class OneTokenForAll(HeartAutoEncoder):
+    """What is hidden stands as one learnt token at its structure's latents, as in masked autoencoders (He 2022)."""
+
+    def __init__(self, config: HeartModelConfig) -> None:
+        super().__init__(config)
+        self.missing = nn.Parameter(torch.randn(1, 1, config.dim) * 0.02)
+
+
+class CoarserPlaces(HeartAutoEncoder):
+    """Places are told in two octaves fewer."""
+
+    def __init__(self, config: HeartModelConfig) -> None:
+        super().__init__(config)
+        self.point_embed = PointEmbedding(config.dim, octaves=6)
+
+
+class FinerPlaces(HeartAutoEncoder):
+    """Places are told in two octaves more."""
+
+    def __init__(self, config: HeartModelConfig) -> None:
+        super().__init__(config)
+        self.point_embed = PointEmbedding(config.dim, octaves=10)
