@@ -103,7 +103,8 @@ def _check_all_shown(hearts: PreparedHearts) -> None:
 
 
 def _measure_expectation(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> None:
-    prior.set_expectation(_expectation(prior, hearts, _table(prior, hearts, reference), np.array(hearts.weights)))
+    measured = _expectation(prior, hearts, *_table(prior, hearts, reference), np.array(hearts.weights))
+    prior.set_expectation(measured)
 
 
 def expectations_of_others(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> list[Expectation]:
@@ -113,13 +114,14 @@ def expectations_of_others(prior: MeanHeart, hearts: PreparedHearts, reference: 
     all, and a network that learns to correct it learns to correct too little (cross-fitting; Chernozhukov et al. 2018,
     Econom. J. 21, C1). Structures that a part of the hearts alone shows are expected as all hearts have them.
     """
-    table, weights, part = _table(prior, hearts, reference), np.array(hearts.weights), parts_of(hearts)
+    table, scales = _table(prior, hearts, reference)
+    weights, part = np.array(hearts.weights), parts_of(hearts)
     expectations = []
     for left_out in range(_PARTS):
         others = part != left_out
         if not np.isfinite(table[others]).any(axis=(0, 2)).all():
             others = np.ones_like(others)
-        expectations.append(_expectation(prior, hearts, table[others], weights[others]))
+        expectations.append(_expectation(prior, hearts, table[others], scales[others], weights[others]))
     return expectations
 
 
@@ -134,23 +136,30 @@ def parts_of(hearts: PreparedHearts) -> np.ndarray:
     return part
 
 
-def _expectation(prior: MeanHeart, hearts: PreparedHearts, table: np.ndarray, weights: np.ndarray) -> Expectation:
+def _expectation(
+    prior: MeanHeart, hearts: PreparedHearts, table: np.ndarray, scales: np.ndarray, weights: np.ndarray
+) -> Expectation:
     anchors = np.array([load_vocabulary()[key].anchor for key in hearts.structures])
     fine = prior.fine_shapes.shape[1]
-    return Expectation.measure(hearts.structures, anchors, table, weights, prior.misread, fine)
+    return Expectation.measure(hearts.structures, anchors, table, scales, weights, prior.misread, fine)
 
 
-def _table(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> np.ndarray:
-    """Numbers [H, C, 9 + K + F] of every heart in its frame; NaN for what it does not show in full."""
+def _table(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers [H, C, 9 + K + F] of every heart in its frame, NaN for what it does not show in full; and the frame's
+
+    scale [H], mm per unit.
+    """
+    scales = np.zeros(len(hearts.cases))
     table = np.full((len(hearts.cases), len(hearts.structures), prior.number_mean.shape[1]), np.nan)
     shapes = shape_numbers(prior, hearts)
     for index in range(len(hearts.cases)):
         moments = hearts.moments(index)
         frame = fit_frame(moments, reference)
+        scales[index] = frame.scale
         for key, moment in moments.items():
             structure = hearts.structures.index(key)
             table[index, structure] = np.concatenate([place_numbers(moment, frame), shapes[index][structure]])
-    return table
+    return table, scales
 
 
 def shape_numbers(prior: MeanHeart, hearts: PreparedHearts) -> list[np.ndarray]:

@@ -19,7 +19,7 @@ from Training.starting_point import fill_shapes, measure_again, with_new_places
 _BY_STRUCTURE = ("latents", "missing", "structure_embed", "prior.field", "prior.shapes", "prior.fine_shapes")
 # Its columns are the class axis, three times over (model/surroundings).
 _SURROUNDINGS = "surroundings_embed.mlp.weight"
-_MEASURED = ("prior.number_mean", "prior.number_covariance", "prior.anchors")
+_MEASURED = ("prior.number_mean", "prior.size_mean", "prior.number_covariance", "prior.anchors")
 
 
 def take_over(earlier: Earlier, settings: Settings, hearts: PreparedHearts) -> tuple[Reference, HeartAutoEncoder]:

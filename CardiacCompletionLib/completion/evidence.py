@@ -45,6 +45,11 @@ class Evidence:
         """The moments that place the heart."""
         return {key: self.moments[key] for key in self.telling}
 
+    @property
+    def told_scale(self) -> float | None:
+        """How many mm a frame unit is, unless all that says it is cut off."""
+        return self.frame.scale if any(key not in self.cuts for key in self.telling) else None
+
 
 @dataclass(frozen=True)
 class Measured:

@@ -133,4 +133,4 @@ class Inference:
             self._clock.check()
             shape = network.prior.shape_numbers(structures.index(key), evidence.seen[key].own_distances)
             given[key] = np.concatenate([place_numbers(moments, evidence.frame), shape])
-        return expectation.posterior(given)
+        return expectation.posterior(given, evidence.told_scale)

@@ -8,6 +8,10 @@ count with those they have (expectation maximisation; Little & Rubin, Statistica
 Of a given structure more of its shape is read than is to be said of a hidden one: F further coefficients, of finer
 principal shapes, tell of the others and are themselves not expected. Those of anchors tell of vessels only by what they
 tell of anchors.
+
+How large the heart is, the logarithm of how many millimetres a frame unit is, tells of proportions: a ventricle that is
+large for an adult has an atrium that is large, too, but less so. Of a child's heart, or one in a file of wrong spacing,
+that does not hold. So a heart's size tells as much as it is likely that the heart is one of the cohort's.
 """
 
 from __future__ import annotations
@@ -29,11 +33,15 @@ _UNIT = np.array([1, 1, 1, 0, 0, 0])
 # Of a heart that is asked about, how wrong its frame and how turned its scan may be: standard deviations of shift
 # (frame units), turn (radians) and logarithm of scale.
 _FRAME_ERROR = np.array([0.02] * 3 + [np.radians(3.0)] * 3 + [0.02])
+# The chance that a heart is another population's, before its size is known, and the standard deviation of the logarithm
+# of sizes there: so much that a heart scaled by .8 or 1.25 is completed nearly as it is (EXPERIMENTS.md).
+_OTHERS, _SIZES_OF_OTHERS = 0.6, 0.2
 # Standard deviations of what is read off a trusted structure, place in frame units: where others follow from it, where
-# it says how the heart is turned, and where it is asked whether it can be a heart's.
+# it says how the heart is turned, and where it is asked whether it can be a heart's; and of the logarithm of its size.
 _NOISE = 0.007
 _TURNED_NOISE = 0.03
 _DOUBTED_NOISE = 0.01
+_SIZE_NOISE = 0.01
 _SHRINKAGE = 0.03
 _ROUNDS = 12
 _RIDGE = 1e-4
@@ -76,7 +84,8 @@ class Expectation:
         structures: keys of the class axis, C of them.
         anchors: bool [C]; where any is given, only anchors are relied on: of vessels a scan shows more or less.
         mean: float64 [C, 9 + K + F].
-        covariance: float64 [C (9 + K + F), C (9 + K + F)].
+        size: mean of the logarithm of how many mm a frame unit is.
+        covariance: float64 [C (9 + K + F) + 1, C (9 + K + F) + 1], the size being the last.
         misread: float64 [C, K + F], standard deviation of what is read of each shape number.
         fine: F, how many of the shape numbers tell of other structures alone.
     """
@@ -84,6 +93,7 @@ class Expectation:
     structures: tuple[str, ...]
     anchors: np.ndarray
     mean: np.ndarray
+    size: float
     covariance: np.ndarray
     misread: np.ndarray
     fine: int = 0
@@ -94,6 +104,7 @@ class Expectation:
         structures: Sequence[str],
         anchors: np.ndarray,
         hearts: np.ndarray,
+        scales: np.ndarray,
         weights: np.ndarray,
         misread: np.ndarray,
         fine: int = 0,
@@ -102,17 +113,19 @@ class Expectation:
 
         Args:
             hearts: numbers [H, C, 9 + K + F] of each heart in its frame; NaN for structures it lacks.
+            scales: [H], mm per frame unit in each.
             weights: how many hearts each of them [H] stands for.
         """
-        flat = hearts.reshape(len(hearts), -1)
+        flat = np.column_stack([hearts.reshape(len(hearts), -1), np.log(scales)])
         nowhere = ~np.isfinite(flat).any(axis=0)
-        noise = _noises(misread, _NOISE).ravel() ** 2
+        noise = np.append(_noises(misread, _NOISE), _SIZE_NOISE) ** 2
         mean, covariance = _gaussian(np.where(nowhere, 0.0, flat), weights / weights.sum(), noise)
         shrunk = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * np.diag(np.diag(covariance))
-        anchors, columns = np.asarray(anchors, dtype=bool), np.arange(flat.shape[1]).reshape(hearts.shape[1:])
+        anchors, columns = np.asarray(anchors, dtype=bool), np.arange(flat.shape[1] - 1).reshape(hearts.shape[1:])
         large, fine_ones = np.split(columns[anchors], [columns.shape[1] - fine], axis=1)
         _set_apart(shrunk, fine_ones.ravel(), columns[~anchors].ravel(), large.ravel())
-        return cls(tuple(structures), anchors, mean.reshape(hearts.shape[1:]), shrunk, misread, fine)
+        places, size = mean[:-1].reshape(hearts.shape[1:]), float(mean[-1])
+        return cls(tuple(structures), anchors, places, size, shrunk, misread, fine)
 
     def place_alone(self, moments: Moments, frame: HeartFrame) -> np.ndarray:
         """Numbers [9 + K] of a structure whose shape is not known, in a frame."""
@@ -128,17 +141,29 @@ class Expectation:
             self._framed[keys] = self._seen_from(keys, reference)
         return self._framed[keys]
 
-    def posterior(self, given: Mapping[str, np.ndarray]) -> Posterior:
+    def posterior(self, given: Mapping[str, np.ndarray], scale: float | None = None) -> Posterior:
         """What to expect of all structures; those that are given stand as they are, the others follow from anchors.
 
         Args:
             given: numbers [9 + K + F] by structure, in the frame, NaN for what is not known of it; without any
                 structure, the cohort as it is.
+            scale: mm per frame unit, where it is known; without an anchor it tells nothing.
         """
+        by_proportions = self._posterior(given)
+        if scale is None or not any(key in given for key in self._anchors):
+            return by_proportions
+        deviation = float(np.log(scale)) - self.size
+        return _either(by_proportions, self._posterior(given, deviation), self._likely_own(deviation))
+
+    def _posterior(self, given: Mapping[str, np.ndarray], deviation: float | None = None) -> Posterior:
+        """As :meth:`posterior`, of a heart of the cohort, whose size deviates so much from the mean."""
         at, seen = self._told(self._relied_on(given))
+        off = seen - self.mean.ravel()[at]
+        if deviation is not None:
+            at, off = np.append(at, self.mean.size), np.append(off, deviation)
         pull, covariance = self._following(at)
         mean = self.mean.copy()
-        mean[:, : self._said] += (pull @ (seen - self.mean.ravel()[at])).reshape(len(mean), -1)
+        mean[:, : self._said] += (pull @ off).reshape(len(mean), -1)
         at, seen = self._told(given)
         mean.ravel()[at] = seen
         stands = np.zeros(mean.shape, dtype=bool)
@@ -146,6 +171,12 @@ class Expectation:
         stands = stands[:, : self._said].ravel()
         covariance = np.where(stands[:, None] | stands, 0.0, covariance)
         return Posterior(mean[:, : self._said].copy(), covariance)
+
+    def _likely_own(self, deviation: float) -> float:
+        """The chance that a heart of this size is one of the cohort's."""
+        sd = np.array([np.sqrt(self.covariance[-1, -1]), _SIZES_OF_OTHERS])
+        own, others = np.array([1 - _OTHERS, _OTHERS]) / sd * np.exp(-0.5 * (deviation / sd) ** 2)
+        return float(own / (own + others))
 
     @property
     def _said(self) -> int:
@@ -158,7 +189,7 @@ class Expectation:
         """
         if at.tobytes() not in self._followed:
             said = (np.arange(self.mean.size).reshape(self.mean.shape)[:, : self._said]).ravel()
-            noise = _noises(self.misread, _NOISE).ravel()[at] ** 2
+            noise = np.append(_noises(self.misread, _NOISE), _SIZE_NOISE)[at] ** 2
             across = self.covariance[np.ix_(at, said)]
             pull = np.linalg.solve(self.covariance[np.ix_(at, at)] + np.diag(noise), across).T
             left = self.covariance[np.ix_(said, said)] - pull @ across
@@ -186,12 +217,11 @@ class Expectation:
 
     def _relied_on(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """The anchors among what is given; all of it where there are none."""
-        anchors = {
-            key: given[key]
-            for key, is_one in zip(self.structures, self.anchors, strict=True)
-            if is_one and key in given
-        }
-        return anchors or given
+        return {key: given[key] for key in self._anchors if key in given} or given
+
+    @property
+    def _anchors(self) -> list[str]:
+        return [key for key, is_one in zip(self.structures, self.anchors, strict=True) if is_one]
 
     def _told(self, given: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Of the numbers that are known: where they stand [N] in all, and their values [N]."""
@@ -224,7 +254,7 @@ class Expectation:
         usual = self.mean[at]
         here = frame(usual)
         scale = here[3]
-        slope = np.zeros((4, self.mean.size))
+        slope = np.zeros((4, self.mean.size + 1))
         for i, structure in enumerate(at):
             for number in range(PLACE_NUMBERS):
                 moved = usual.copy()
@@ -233,20 +263,21 @@ class Expectation:
         mean = moved_numbers(self.mean, HeartFrame(np.zeros(3), 1.0), HeartFrame(here[:3], scale))
         change = np.ones(count)
         change[:3] /= scale
-        change = np.tile(change, len(self.mean))
+        change = np.append(np.tile(change, len(self.mean)), 1.0)
         effect = np.zeros((*self.mean.shape, 4))
         effect[:, :3, :3] = np.eye(3) / scale
         effect[:, :3, 3] = mean[:, :3] / scale
         effect[:, 3:PLACE_NUMBERS, 3] = _UNIT / scale
-        effect = effect.reshape(-1, 4)
+        # What makes everything in the frame smaller makes the frame's unit larger.
+        effect = np.vstack([effect.reshape(-1, 4), [0.0, 0.0, 0.0, -1.0 / scale]])
         # (D - E S) C (D - E S)' for a diagonal D, and slopes S of but four numbers.
         across = change[:, None] * (self.covariance @ slope.T) - 0.5 * effect @ (slope @ self.covariance @ slope.T)
         covariance = self.covariance * change * change[:, None] - across @ effect.T - effect @ across.T
-        return replace(self, mean=mean, covariance=covariance)
+        return replace(self, mean=mean, size=self.size + float(np.log(scale)), covariance=covariance)
 
     @cached_property
     def _spread(self) -> np.ndarray:
-        return self.covariance + self._frame_covariance()
+        return self.covariance[:-1, :-1] + self._frame_covariance()
 
     def _frame_covariance(self) -> np.ndarray:
         """What errors of the frame add to the covariance of the numbers, to first order about the mean heart."""
@@ -290,6 +321,15 @@ class Places:
         values, vectors = np.linalg.eigh(_matrices(numbers[:, 3:PLACE_NUMBERS]))
         spreads = (vectors * np.exp(values)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
         return cls(numbers[:, :3], spreads)
+
+
+def _either(one: Posterior, other: Posterior, chance: float) -> Posterior:
+    """What is known where ``other`` holds with some chance, and ``one`` else: mean and covariance of the mixture."""
+    apart = (other.mean - one.mean).ravel()
+    covariance = (1 - chance) * one.covariance + chance * other.covariance
+    return Posterior(
+        (1 - chance) * one.mean + chance * other.mean, covariance + chance * (1 - chance) * np.outer(apart, apart)
+    )
 
 
 def _noises(misread: np.ndarray, place: float) -> np.ndarray:

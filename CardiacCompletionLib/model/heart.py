@@ -134,5 +134,5 @@ class HeartAutoEncoder(nn.Module):
 
     def _standardised(self, numbers: Tensor) -> Tensor:
         usual, count = self.prior.number_mean, numbers.shape[-1]
-        deviation = self.prior.number_covariance.diagonal().reshape(usual.shape)[:, :count].sqrt()
+        deviation = self.prior.number_covariance.diagonal()[:-1].reshape(usual.shape)[:, :count].sqrt()
         return ((numbers - usual[:, :count]) / (deviation + 1e-3)).clamp(-4.0, 4.0)

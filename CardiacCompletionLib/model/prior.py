@@ -38,14 +38,15 @@ class MeanHeart(nn.Module):
             "fine_shapes", torch.zeros(structures, fine_shapes, SPARSE_NODES, SPARSE_NODES, SPARSE_NODES)
         )
         self.register_buffer("number_mean", torch.zeros(structures, numbers))
-        self.register_buffer("number_covariance", torch.eye(structures * numbers))
+        self.register_buffer("size_mean", torch.zeros(()))
+        self.register_buffer("number_covariance", torch.eye(structures * numbers + 1))
         self.register_buffer("anchors", torch.ones(structures, dtype=torch.bool))
 
     def expectation(self, structures: tuple[str, ...]) -> Expectation:
         """The distribution of numbers that this heart was made with."""
         mean, covariance = self.number_mean.cpu().double().numpy(), self.number_covariance.cpu().double().numpy()
-        anchors, fine = self.anchors.cpu().numpy(), self.fine_shapes.shape[1]
-        return Expectation(structures, anchors, mean, covariance, self.misread, fine)
+        anchors, fine, size = self.anchors.cpu().numpy(), self.fine_shapes.shape[1], float(self.size_mean)
+        return Expectation(structures, anchors, mean, size, covariance, self.misread, fine)
 
     @property
     def misread(self) -> np.ndarray:
@@ -64,6 +65,7 @@ class MeanHeart(nn.Module):
 
     def set_expectation(self, expectation: Expectation) -> None:
         self.number_mean.copy_(torch.from_numpy(expectation.mean))
+        self.size_mean.fill_(expectation.size)
         self.number_covariance.copy_(torch.from_numpy(expectation.covariance))
         self.anchors.copy_(torch.from_numpy(np.asarray(expectation.anchors)))
 

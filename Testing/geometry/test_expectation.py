@@ -44,8 +44,20 @@ def expectation() -> Expectation:
     return measured(table(dilations), np.ones(400))
 
 
-def measured(rows: np.ndarray, weights: np.ndarray, fine: int = 0) -> Expectation:
-    return Expectation.measure(KEYS, ANCHORS, rows, weights, np.full((len(KEYS), SHAPES), 0.2), fine)
+def measured(rows: np.ndarray, weights: np.ndarray, fine: int = 0, scales: np.ndarray | None = None) -> Expectation:
+    """A cohort of hearts that are all of one size, unless their scales are given."""
+    scales = np.full(len(rows), FRAME.scale) if scales is None else scales
+    return Expectation.measure(KEYS, ANCHORS, rows, scales, weights, np.full((len(KEYS), SHAPES), 0.2), fine)
+
+
+@pytest.fixture(scope="module")
+def growing() -> Expectation:
+    """A cohort of which the largest hearts have atria that are small for them."""
+    generator = np.random.default_rng(7)
+    sizes = generator.normal(0, 0.1, 2000)
+    rows = table(np.ones(2000))
+    rows[:, 1, 3:6] -= sizes[:, None]
+    return measured(rows, np.ones(2000), scales=FRAME.scale * np.exp(sizes))
 
 
 @pytest.mark.parametrize("dilation", [0.85, 1.0, 1.2])
@@ -125,6 +137,46 @@ def test_hidden_structures_follow_in_the_frame_that_the_given_ones_set(expectati
         )
         assert np.linalg.norm(found) < 0.5
         assert np.linalg.norm(unframed) > 1.0
+
+
+def test_size_tells_of_proportions(growing: Expectation) -> None:
+    given = {"lv": numbers(1.0)["lv"]}
+    smaller, unknown, larger = (
+        growing.posterior(given, scale).mean[1, 3:6].mean() for scale in (0.9 * FRAME.scale, None, 1.1 * FRAME.scale)
+    )
+    assert 0.03 < smaller - unknown < 0.1
+    assert 0.03 < unknown - larger < 0.1
+
+
+def test_the_less_usual_a_size_the_less_it_tells(growing: Expectation) -> None:
+    given = {"lv": numbers(1.0)["lv"]}
+    unknown = growing.posterior(given).mean[1]
+    for factor in (0.5, 2.0):
+        assert growing.posterior(given, factor * FRAME.scale).mean[1] == pytest.approx(unknown, abs=0.01)
+
+
+def test_size_is_known_in_other_frames_too(growing: Expectation) -> None:
+    """Of the same heart, whatever sets the frame and however large its unit is there."""
+    places = {
+        key: TypicalPlace(tuple(moments.centroid), tuple(map(tuple, moments.spread)), 0.01, 0.01, key != "aorta")
+        for key, moments in heart(1.0, HeartFrame(np.zeros(3), 2.0)).items()
+    }
+    framed = growing.in_frames_of(["lv"], Reference(places, 50.0))
+    for factor in (0.9, 1.0, 1.1):
+        whole = HeartFrame(FRAME.origin, factor * FRAME.scale)
+        own = fit_frame({"lv": heart(1.0, whole)["lv"]}, Reference(places, 50.0))
+        assert own.scale == pytest.approx(whole.scale / 2)
+        moments = heart(1.0, whole)["lv"]
+        one, other = (
+            believed.posterior({"lv": np.append(place_numbers(moments, frame), (0.0, 0.0))}, frame.scale).mean[1, 3:6]
+            for believed, frame in ((growing, whole), (framed, own))
+        )
+        assert other - np.log(2) == pytest.approx(one, abs=0.01)
+
+
+def test_of_vessels_alone_size_tells_nothing(growing: Expectation) -> None:
+    given = {"aorta": numbers(1.0)["aorta"]}
+    assert growing.posterior(given, 1.1 * FRAME.scale).mean == pytest.approx(growing.posterior(given).mean)
 
 
 def test_numbers_are_moved_from_frame_to_frame() -> None:

@@ -39,7 +39,7 @@ def test_a_saved_model_comes_back(saved: tuple[HeartAutoEncoder, Path]) -> None:
     loaded = load_model(path)
     for name, value in network.state_dict().items():
         assert torch.allclose(loaded.network.state_dict()[name], value, atol=4e-3), name
-    for exact in ("point_embed.basis", "prior.number_mean", "prior.number_covariance"):
+    for exact in ("point_embed.basis", "prior.number_mean", "prior.size_mean", "prior.number_covariance"):
         assert torch.equal(loaded.network.state_dict()[exact], network.state_dict()[exact])
 
 

@@ -20,7 +20,7 @@ class StiffExpectation(Expectation):
     def in_frames_of(self, given: Iterable[str], reference: Reference) -> StiffExpectation:
         return self
 
-    def posterior(self, given: Mapping[str, np.ndarray]) -> Posterior:
+    def posterior(self, given: Mapping[str, np.ndarray], scale: float | None = None) -> Posterior:
         mean = self.mean[:, : self._said].copy()
         mean[:, PLACE_NUMBERS:] = 0.0
         return Posterior(mean, np.zeros((mean.size, mean.size)))

@@ -175,7 +175,7 @@ class CompletionExamples(Dataset):
             key: np.concatenate([place_numbers(moment, frame), shapes[keys.index(key)]])
             for key, moment in moments.items()
         }
-        return expectation.posterior(given).mean
+        return expectation.posterior(given, frame.scale).mean
 
     def _cuttable(self, structure: int, told: np.ndarray) -> bool:
         """A vessel that itself places the heart is never shown in part: its moments would be those of the whole."""
