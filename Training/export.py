@@ -43,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     out = Path(arguments.out) if arguments.out else resource_path("Weights") / f"{BUNDLED}.safetensors"
-    network, reference, recipe = RunFolder(Path(arguments.run)).trained()
+    begun = RunFolder(Path(arguments.run))
+    network, reference, recipe = begun.trained()
     origins = origins_of(recipe)
     for folder in arguments.data:
         name, origin = stated_origin(folder)
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     facts = {
         "recipe": with_origins(recipe, origins),
         "commit": _commit(),
+        "metrics": begun.metrics(),
         "limits": list(limits),
         "sources": source_sentences(origins),
         "licence": arguments.licence,

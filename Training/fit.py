@@ -25,7 +25,7 @@ from Training.data.examples import CompletionExamples, Jitter
 from Training.data.hearts import PreparedHearts
 from Training.data.unmasked import UnmaskedExamples
 from Training.earlier import Earlier
-from Training.held_out import EXAMPLES, LOSS, WatchedModule, fixed, held_out_hearts, stop_when_no_better
+from Training.held_out import EXAMPLES, WatchedModule, fixed, held_out_hearts, stated, stop_when_no_better
 from Training.run_folder import RunFolder
 from Training.settings import Settings
 from Training.starting_point import expectations_of_others, fill_mean_heart, reference_of
@@ -116,8 +116,7 @@ def run(arguments: argparse.Namespace) -> None:
         weights_only=True,
     )
     trainer.save_checkpoint(folder.checkpoint)
-    loss = trainer.callback_metrics.get(LOSS)
-    folder.write_end(None if loss is None else float(loss))
+    folder.write_end(stated(trainer.callback_metrics))
     if trainer.global_step < settings.total_steps:
         print(f"No better on held-out hearts for {settings.patience} looks: ended after {trainer.global_step} steps.")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
@@ -54,6 +55,14 @@ def held_out_hearts(
 def fixed(examples: CompletionExamples) -> list[dict[str, Tensor]]:
     """The first examples, drawn once, so that every look asks the same."""
     return [examples[index] for index in range(EXAMPLES)]
+
+
+def stated(logged: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What the last look found, for the model card, in mm: the loss, and by structure how far hidden ones are off."""
+    if LOSS not in logged:
+        return {}
+    hidden = {name.split("/")[1]: round(float(v), 3) for name, v in logged.items() if name.startswith(f"{HIDDEN}/")}
+    return {LOSS: round(float(logged[LOSS]), 3), HIDDEN: hidden}
 
 
 def stop_when_no_better(patience: int) -> EarlyStopping:

@@ -86,11 +86,15 @@ class RunFolder:
         """Whether the run has taken all its steps, or ended before because it got no better."""
         return self._end.exists() or self.steps_done() >= steps
 
-    def write_end(self, held_out_mm: float | None) -> None:
-        """Say that the run is over, and with which loss on held-out hearts, if there were any."""
-        end = {"steps": self.steps_done(), "held_out_mm": held_out_mm}
+    def write_end(self, metrics: Mapping[str, Any]) -> None:
+        """Say that the run is over, and how well it does on held-out hearts, if there were any."""
+        end = {"steps": self.steps_done(), "metrics": dict(metrics)}
         with replaced(self._end) as partial:
             partial.write_text(json.dumps(end, indent=2) + "\n", encoding="utf-8")
+
+    def metrics(self) -> dict[str, Any]:
+        """What a run that is over said of itself; of any other nothing."""
+        return json.loads(self._end.read_text(encoding="utf-8"))["metrics"] if self._end.exists() else {}
 
     def trained(self) -> tuple[HeartAutoEncoder, Reference, dict[str, Any]]:
         """Network with averaged weights, reference and recipe, whether the run is finished or not.

@@ -81,6 +81,8 @@ def test_the_exported_weights_load_and_name_their_recipe(unbroken: Path, tmp_pat
     assert model.card["recipe"]["data_sets"] == ["virtual"]
     assert model.card["recipe"]["origins"] == {"virtual": {"sources": [], "limits": []}}
     assert model.card["recipe"]["steps_done"] == 60
+    assert 0.1 < model.card["metrics"]["held_out_mm"] < 30.0
+    assert set(model.card["metrics"]["hidden_mm"]) <= set(model.network.config.structures)
     assert model.network.prior.field.abs().max() > 0.1
 
 
