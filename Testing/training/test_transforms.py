@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from Training.data.hearts import PreparedHearts
 from Training.evaluation.transforms import DEGREES, refused_mirrored, transforms
 
 
-def test_size_changes_nothing_and_mirrored_hearts_are_refused(
+def test_size_costs_little_and_mirrored_hearts_are_refused(
     prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = tmp_path / "report.md"
@@ -34,12 +35,16 @@ def test_size_changes_nothing_and_mirrored_hearts_are_refused(
         as_it_is, turned, smaller, larger = rows[name]
         assert as_it_is > 0.5
         assert turned > as_it_is - 0.15
-        # Gaps between structures are closed in millimetres; all else is the same (next test).
-        assert abs(smaller - as_it_is) < 0.02
-        assert abs(larger - as_it_is) < 0.02
+        assert min(smaller, larger) > as_it_is - 0.03
 
 
-def test_what_is_expected_of_a_larger_heart_is_the_same_in_its_frame(prepared: Path) -> None:
+@pytest.mark.parametrize(
+    ("size", "least", "most"), [(0.5, 0.0, 0.01), (0.8, 0.01, 0.12), (1.25, -0.12, 0.0), (2.0, -0.01, 0.0)]
+)
+def test_atria_of_an_unusual_heart_are_nearly_expected_by_proportions(
+    prepared: Path, size: float, least: float, most: float
+) -> None:
+    """In its frame: of a somewhat small heart they are a little larger, of one that is no adult's they are not."""
     model = load_model()
     heart = PreparedHearts([prepared], "test", model.network.config.structures).heart(0)
     partial = heart.keep(["myocardium", "left_ventricle", "right_ventricle"])
@@ -48,14 +53,16 @@ def test_what_is_expected_of_a_larger_heart_is_the_same_in_its_frame(prepared: P
         Clock(),
         load_vocabulary(),
     )
-    means = []
-    for size in (1.0, 0.8, 1.25):
-        seen = measure(partial.transformed(np.diag([size, size, size, 1.0])), model.reference, clock)
-        evidence = weigh(seen, {}, model.reference, cohort, vocabulary, clock)
-        expectation = cohort.in_frames_of(evidence.telling, model.reference)
-        means.append(Inference(model.network, evidence, expectation, "cpu", clock).posterior.mean)
-    assert means[1] == pytest.approx(means[0], abs=1e-5)
-    assert means[2] == pytest.approx(means[0], abs=1e-5)
+    seen = measure(partial.transformed(np.diag([size, size, size, 1.0])), model.reference, clock)
+    evidence = weigh(seen, {}, model.reference, cohort, vocabulary, clock)
+    expectation = cohort.in_frames_of(evidence.telling, model.reference)
+    expected = Inference(model.network, evidence, expectation, "cpu", clock).posterior.mean
+    by_proportions = Inference(
+        model.network, replace(evidence, cuts=dict.fromkeys(evidence.telling, ())), expectation, "cpu", clock
+    )
+    atria = [model.network.config.structures.index(key) for key in ("left_atrium", "right_atrium")]
+    larger = (expected - by_proportions.posterior.mean)[atria, 3:6].mean()
+    assert least <= larger <= most
 
 
 def test_hearts_are_turned_about_every_axis_either_way_and_scaled() -> None:
