@@ -145,9 +145,9 @@ def _expectation(
 
 
 def _table(prior: MeanHeart, hearts: PreparedHearts, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers [H, C, 9 + K + F] of every heart in its frame, NaN for what it does not show in full; and the frame's
+    """Of every heart its numbers [H, C, 9 + K + F] in its frame, NaN for what it does not show in full.
 
-    scale [H], mm per unit.
+    And the scales of these frames [H], mm per unit.
     """
     scales = np.zeros(len(hearts.cases))
     table = np.full((len(hearts.cases), len(hearts.structures), prior.number_mean.shape[1]), np.nan)

@@ -150,7 +150,7 @@ class Expectation:
             scale: mm per frame unit, where it is known; without an anchor it tells nothing.
         """
         by_proportions = self._posterior(given)
-        if scale is None or not any(key in given for key in self._anchors):
+        if scale is None or not any(key in given for key in self._anchor_keys):
             return by_proportions
         deviation = float(np.log(scale)) - self.size
         return _either(by_proportions, self._posterior(given, deviation), self._likely_own(deviation))
@@ -217,10 +217,10 @@ class Expectation:
 
     def _relied_on(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """The anchors among what is given; all of it where there are none."""
-        return {key: given[key] for key in self._anchors if key in given} or given
+        return {key: given[key] for key in self._anchor_keys if key in given} or given
 
     @property
-    def _anchors(self) -> list[str]:
+    def _anchor_keys(self) -> list[str]:
         return [key for key, is_one in zip(self.structures, self.anchors, strict=True) if is_one]
 
     def _told(self, given: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

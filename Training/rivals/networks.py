@@ -92,14 +92,14 @@ class OneTokenForAll(HeartAutoEncoder):
 class CoarserPlaces(HeartAutoEncoder):
     """Places are told in two octaves fewer."""
 
+    _OCTAVES = 6
+
     def __init__(self, config: HeartModelConfig) -> None:
         super().__init__(config)
-        self.point_embed = PointEmbedding(config.dim, octaves=6)
+        self.point_embed = PointEmbedding(config.dim, self._OCTAVES)
 
 
-class FinerPlaces(HeartAutoEncoder):
+class FinerPlaces(CoarserPlaces):
     """Places are told in two octaves more."""
 
-    def __init__(self, config: HeartModelConfig) -> None:
-        super().__init__(config)
-        self.point_embed = PointEmbedding(config.dim, octaves=10)
+    _OCTAVES = 10
