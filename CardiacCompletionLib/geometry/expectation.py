@@ -24,6 +24,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from CardiacCompletionLib.geometry.frame import HeartFrame, Moments, Reference, fit_frame, placing
+from CardiacCompletionLib.geometry.incomplete_gaussian import incomplete_gaussian
 
 PLACE_NUMBERS = 9
 UPPER = ([0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2])
@@ -43,8 +44,6 @@ _TURNED_NOISE = 0.03
 _DOUBTED_NOISE = 0.01
 _SIZE_NOISE = 0.01
 _SHRINKAGE = 0.03
-_ROUNDS = 12
-_RIDGE = 1e-4
 _SHIFT = 1e-4  # of a number, for slopes
 _GENERATORS = np.array(
     [[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]], [[0, -1, 0], [1, 0, 0], [0, 0, 0]]],
@@ -119,7 +118,7 @@ class Expectation:
         flat = np.column_stack([hearts.reshape(len(hearts), -1), np.log(scales)])
         nowhere = ~np.isfinite(flat).any(axis=0)
         noise = np.append(_noises(misread, _NOISE), _SIZE_NOISE) ** 2
-        mean, covariance = _gaussian(np.where(nowhere, 0.0, flat), weights / weights.sum(), noise)
+        mean, covariance = incomplete_gaussian(np.where(nowhere, 0.0, flat), weights / weights.sum(), noise)
         shrunk = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * np.diag(np.diag(covariance))
         anchors, columns = np.asarray(anchors, dtype=bool), np.arange(flat.shape[1] - 1).reshape(hearts.shape[1:])
         large, fine_ones = np.split(columns[anchors], [columns.shape[1] - fine], axis=1)
@@ -335,36 +334,6 @@ def _either(one: Posterior, other: Posterior, chance: float) -> Posterior:
 def _noises(misread: np.ndarray, place: float) -> np.ndarray:
     """Standard deviations [C, 9 + K + F] of what is read: of places, and of shapes [C, K + F]."""
     return np.concatenate([np.full((len(misread), PLACE_NUMBERS), place), misread], axis=1)
-
-
-def _gaussian(hearts: np.ndarray, weights: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean [N] and covariance [N, N] of rows [H, N] with gaps (NaN), by expectation maximisation.
-
-    Args:
-        noise: variance [N] of what is read where others follow from it.
-    """
-    seen = np.isfinite(hearts)
-    patterns: dict[bytes, list[int]] = {}
-    for index, row in enumerate(seen):
-        patterns.setdefault(row.tobytes(), []).append(index)
-    mean = np.array([np.average(c[s], weights=weights[s]) for c, s in zip(hearts.T, seen.T, strict=True)])
-    filled = np.where(seen, hearts, mean)
-    ridge = _RIDGE * np.eye(len(mean))
-    covariance = np.cov(filled, rowvar=False, bias=True, aweights=weights) + ridge
-    for _ in range(_ROUNDS):
-        unsure = np.zeros_like(covariance)
-        for members in patterns.values():
-            here = np.flatnonzero(seen[members[0]])
-            gone = np.flatnonzero(~seen[members[0]])
-            if len(gone):
-                told = covariance[np.ix_(here, here)] + np.diag(noise[here])
-                pull = np.linalg.solve(told, covariance[np.ix_(here, gone)])
-                filled[np.ix_(members, gone)] = mean[gone] + (hearts[np.ix_(members, here)] - mean[here]) @ pull
-                left = covariance[np.ix_(gone, gone)] - pull.T @ covariance[np.ix_(here, gone)]
-                unsure[np.ix_(gone, gone)] += weights[members].sum() * left
-        mean = weights @ filled
-        covariance = (filled - mean).T @ ((filled - mean) * weights[:, None]) + unsure + ridge
-    return mean, covariance
 
 
 def _set_apart(covariance: np.ndarray, ones: np.ndarray, others: np.ndarray, between: np.ndarray) -> None:

@@ -175,7 +175,7 @@ def part_of(prepared: Path, out: Path, names: tuple[str, ...], weight: int) -> P
     shutil.copytree(prepared, out)
     manifest = json.loads((out / "manifest.json").read_text())
     manifest["cases"] = [case for case in manifest["cases"] if case["samples"].split(".")[0] in names]
-    (out / "manifest.json").write_text(json.dumps({**manifest, "weight": weight}))
+    (out / "manifest.json").write_text(json.dumps({**manifest, "weight": weight, "training_weight": weight}))
     return out
 
 

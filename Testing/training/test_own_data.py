@@ -184,6 +184,7 @@ def test_a_value_that_the_description_does_not_mention_is_said_by_prepare_and_ch
         ("convention: mine", "no label convention named 'mine'"),
         ("truncated: 3", "truncated in d.yaml is to be a name"),
         ("weight: heavy", "weight in d.yaml is to be a number above 0"),
+        ("weight: 2\ntraining_weight: 0", "training_weight in d.yaml is to be a number above 0"),
         ("test_fraction: 1.5", "from 0 to less than 1"),
         ("folds: 1", "whole number, 2 or more"),
         ("folds: 3\ntest_fraction: 0.2", "both test_fraction and folds"),

@@ -17,7 +17,7 @@ from Training.data.split import Split
 
 _ENDING = re.compile(r"(\.seg)?\.[A-Za-z]+(\.gz)?$")
 _FIELDS = (
-    *("name", "folder", "pattern", "convention", "labels", "labelled", "truncated", "weight"),
+    *("name", "folder", "pattern", "convention", "labels", "labelled", "truncated", "weight", "training_weight"),
     *("test_fraction", "test_cases", "folds", "patients"),
     *("source", "licence", "citation", "sources", "limits"),
 )
@@ -35,7 +35,8 @@ class DataSetDescription:
         labelled: keys it labels in every case; any other structure is unknown there, not absent.
         truncated: keys that its cases show only in part, a stub of the aorta for one: where such a structure ends
             says nothing, and its moments neither.
-        weight: how many hearts one of its hearts counts as, in statistics and in training.
+        weight: how many hearts one of its hearts counts as in statistics.
+        training_weight: how many it counts as in training; as many without it.
         split: which cases are kept apart from training.
         origin: where its hearts come from, for the model card.
     """
@@ -47,6 +48,7 @@ class DataSetDescription:
     labelled: tuple[str, ...]
     truncated: tuple[str, ...]
     weight: float
+    training_weight: float
     split: Split
     origin: Origin
 
@@ -76,6 +78,7 @@ class DataSetDescription:
         nowhere = [key for key in labelled if key not in labels.values()]
         if nowhere:
             raise CompletionError(f"{path.name} says that {nowhere[0]} is labelled, but no label value stands for it.")
+        weight = _weight(content, "weight", path, 1.0)
         return cls(
             name=name,
             folder=folder,
@@ -83,7 +86,8 @@ class DataSetDescription:
             labels=labels,
             labelled=labelled,
             truncated=_structures(content, "truncated", path, []),
-            weight=_weight(content, path),
+            weight=weight,
+            training_weight=_weight(content, "training_weight", path, weight),
             split=Split.of_description(content, path),
             origin=Origin.of_description(content),
         )
@@ -147,8 +151,8 @@ def _texts(content: Mapping[str, Any], field: str, path: Path, default: list[str
     return tuple(said)
 
 
-def _weight(content: Mapping[str, Any], path: Path) -> float:
-    weight = content.get("weight", 1.0)
+def _weight(content: Mapping[str, Any], field: str, path: Path, default: float) -> float:
+    weight = content.get(field, default)
     if not isinstance(weight, int | float) or not weight > 0:
-        raise CompletionError(f"weight in {path.name} is to be a number above 0.")
+        raise CompletionError(f"{field} in {path.name} is to be a number above 0.")
     return float(weight)

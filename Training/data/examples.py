@@ -83,7 +83,8 @@ class CompletionExamples(Dataset):
         self._length = length
         self._jitter = jitter
         self._seed = seed
-        turns = np.repeat(np.arange(len(hearts.cases)), np.maximum(np.round(hearts.weights), 1).astype(int))
+        often = np.maximum(np.round(hearts.training_weights), 1).astype(int)
+        turns = np.repeat(np.arange(len(hearts.cases)), often)
         self._turns = np.random.default_rng(seed).permutation(turns)
         self._complete = complete
         self._near = near

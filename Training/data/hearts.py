@@ -44,6 +44,7 @@ class PreparedHearts:
         self.cases: list[CaseSamples] = []
         self.data_sets: list[int] = []
         self.weights: list[float] = []
+        self.training_weights: list[float] = []
         self._labels: list[dict[int, str]] = []
         for number, folder in enumerate(map(Path, folders)):
             manifest = read_manifest(folder)
@@ -62,6 +63,7 @@ class PreparedHearts:
             self.cases += [_samples(folder, case).columns(columns) for case in chosen]
             self.data_sets += [number] * len(chosen)
             self.weights += [manifest["weight"]] * len(chosen)
+            self.training_weights += [manifest.get("training_weight", manifest["weight"])] * len(chosen)
 
     @property
     def origins(self) -> dict[str, dict[str, Any]]:

@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
         "truncated": list(description.truncated),
         "labels": {str(value): key for value, key in description.used_labels.items()},
         "weight": description.weight,
+        "training_weight": description.training_weight,
         "seed": arguments.seed,
         "cases": [
             {
