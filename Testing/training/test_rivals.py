@@ -116,7 +116,7 @@ def test_normals_are_told_to_the_encoder(asked: Asked) -> None:
 
 
 def test_all_are_trained_and_told_in_one_table(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["rivals", "--data", str(prepared), "--preset", "tiny", "--steps", "2"]
+    words = ["rivals", "--data", str(prepared), "--preset", "tiny", "--steps", "2", "--first-steps", "1"]
     assert main(words) == 0
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     assert [row.split(" | ")[0].strip("| ") for row in rows[1:]] == ["untrained", *RIVALS]

@@ -1,5 +1,8 @@
 """Train rivals of what ships side by side: same hearts, same steps, same size; each but for one choice.
 
+Each goes through phase 1 and then phase 2, as what ships does: who learns fastest from nothing need not be who is ahead
+in the end (Training/EXPERIMENTS.md, "Side by side").
+
 Prints, for each, the loss on held-out hearts, how far what is hidden is off there, and how much longer a step takes.
 """
 
@@ -33,32 +36,41 @@ from Training.starting_point import expectations_of_others, fill_mean_heart, ref
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, nargs="+", metavar="DIR", help="what `prepare` wrote; one or several")
     parser.add_argument("--preset", default="quick", help="size and schedule, see Training/configs/presets.yaml")
-    parser.add_argument("--steps", type=int, help="optimiser steps of each; the preset's without")
+    parser.add_argument("--steps", type=int, help="optimiser steps of each in phase 2; the preset's without")
+    parser.add_argument("--first-steps", type=int, help="in phase 1, 0 for none of it; the preset's without")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
 
 
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
-    settings = Settings.read(2, arguments.preset)
-    settings = replace(settings, steps=arguments.steps or settings.steps)
-    duel = _Duel.prepared(arguments.data, settings, arguments.seed)
-    print(f"{len(duel.hearts.cases)} hearts, preset {arguments.preset}, {settings.total_steps} steps, seed {duel.seed}")
-    untrained = duel.held_out(HeartAutoEncoder(settings.model()))
+    first, settings = (
+        replace(settings, steps=settings.steps if steps is None else steps)
+        for steps, settings in (
+            (arguments.first_steps, Settings.read(1, arguments.preset)),
+            (arguments.steps, Settings.read(2, arguments.preset)),
+        )
+    )
+    duel = _Duel.prepared(arguments.data, first, settings, arguments.seed)
+    print(
+        f"{len(duel.hearts.cases)} hearts, preset {arguments.preset}, {first.steps} steps of phase 1 and "
+        f"{settings.steps} of phase 2, seed {duel.seed}"
+    )
+    untrained = duel.held_out(duel.begun(HeartAutoEncoder))
     groups = _groups(settings.structures)
     print(f"| | parameters | held-out loss, mm | {' | '.join(groups)} | a step takes |")
     print("|" + "---|" * (4 + len(groups)))
     print(f"| untrained | | {_row(untrained, groups)} | |", flush=True)
-    first = None
+    usual = None
     for name, rival in RIVALS.items():
         lightning.seed_everything(duel.seed, verbose=False)
-        network = rival.network(settings.model())
+        network = duel.begun(rival.network)
         begun = time.perf_counter()
         found = duel.trained(rival, network)
         seconds = time.perf_counter() - begun
-        first = first or seconds
+        usual = usual or seconds
         count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
-        print(f"| {name} | {count:.2f} M | {_row(found, groups)} | {seconds / first:.2f} |", flush=True)
+        print(f"| {name} | {count:.2f} M | {_row(found, groups)} | {seconds / usual:.2f} |", flush=True)
 
 
 def _groups(structures: tuple[str, ...]) -> dict[str, list[str]]:
@@ -90,11 +102,12 @@ class _Duel:
     reference: Reference
     prior: MeanHeart
     by_others: Sequence[Expectation]
+    first: Settings
     settings: Settings
     seed: int
 
     @classmethod
-    def prepared(cls, folders: Sequence[str], settings: Settings, seed: int) -> _Duel:
+    def prepared(cls, folders: Sequence[str], first: Settings, settings: Settings, seed: int) -> _Duel:
         """Raises CompletionError where no hearts are kept apart."""
         hearts = PreparedHearts(folders, "train", settings.structures)
         apart = held_out_hearts(folders, settings.structures, None)
@@ -104,18 +117,27 @@ class _Duel:
         prior = MeanHeart(len(settings.structures), settings.shapes, settings.fine_shapes)
         fill_mean_heart(prior, hearts, reference)
         by_others = expectations_of_others(prior, hearts, reference)
-        return cls(hearts, apart, reference, prior, by_others, settings, seed)
+        return cls(hearts, apart, reference, prior, by_others, first, settings, seed)
+
+    def begun(self, kind: type[HeartAutoEncoder]) -> HeartAutoEncoder:
+        """A network that knows the mean heart and nothing else."""
+        network = kind(self.settings.model())
+        network.prior.load_state_dict(self.prior.state_dict())
+        return network
 
     def held_out(self, network: HeartAutoEncoder) -> Mapping[str, float]:
         """Loss and errors of a network as it is, in mm."""
-        return self._trainer(0).validate(self._module(network), self._asked(CompletionExamples), verbose=False)[0]
+        module, asked = self._module(network, self.settings), self._asked(CompletionExamples)
+        return self._trainer(0).validate(module, asked, verbose=False)[0]
 
     def trained(self, rival: Rival, network: HeartAutoEncoder) -> Mapping[str, float]:
-        """Loss and errors on held-out hearts after training, with averaged weights, in mm."""
-        steps, batch = self.settings.total_steps, self.settings.batch
-        examples = self._drawn(rival.drawn, self.hearts, self.by_others, steps * batch, rival.jitter)
-        trainer = self._trainer(steps)
-        trainer.fit(self._module(network), DataLoader(examples, batch, num_workers=1), self._asked(rival.shown))
+        """Loss and errors on held-out hearts after both phases, with averaged weights, in mm."""
+        if self.first.steps:
+            whole = self._drawn(rival.drawn, self.hearts, self.by_others, self.first, Jitter.of_pose())
+            self._trainer(self.first.steps).fit(self._module(network, self.first), self._loaded(whole))
+        partial = self._drawn(rival.drawn, self.hearts, self.by_others, self.settings, rival.jitter)
+        trainer = self._trainer(self.settings.steps)
+        trainer.fit(self._module(network, self.settings), self._loaded(partial), self._asked(rival.shown))
         return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
     def _drawn(
@@ -123,21 +145,25 @@ class _Duel:
         kind: type[CompletionExamples],
         hearts: PreparedHearts,
         expectations: Sequence[Expectation],
-        count: int,
+        settings: Settings,
         jitter: Jitter,
+        count: int | None = None,
     ) -> CompletionExamples:
-        asked, place = self.settings, (self.reference, self.prior, expectations)
-        sizes = (asked.points, asked.queries, count)
-        return kind(hearts, *place, *sizes, jitter, self.seed, asked.near, complete=True)
+        """As many as the steps of the phase take, unless a count is given."""
+        count = settings.steps * settings.batch if count is None else count
+        place, sizes = (self.reference, self.prior, expectations), (settings.points, settings.queries, count)
+        return kind(hearts, *place, *sizes, jitter, self.seed, settings.near, settings.task == "complete")
 
-    def _module(self, network: HeartAutoEncoder) -> WatchedModule:
-        network.prior.load_state_dict(self.prior.state_dict())
-        return WatchedModule(network, self.settings, self.reference.scale)
+    def _module(self, network: HeartAutoEncoder, settings: Settings) -> WatchedModule:
+        return WatchedModule(network, settings, self.reference.scale)
+
+    def _loaded(self, examples: CompletionExamples) -> DataLoader:
+        return DataLoader(examples, self.settings.batch, num_workers=1)
 
     def _asked(self, kind: type[CompletionExamples]) -> DataLoader:
         """The same held-out examples, shown as a rival is to see them."""
         by_all = [self.prior.expectation(self.settings.structures)]
-        looks = fixed(self._drawn(kind, self.apart, by_all, EXAMPLES, Jitter()))
+        looks = fixed(self._drawn(kind, self.apart, by_all, self.settings, Jitter(), EXAMPLES))
         return DataLoader(looks, self.settings.batch)
 
     def _trainer(self, steps: int) -> lightning.Trainer:
