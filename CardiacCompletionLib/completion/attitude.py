@@ -10,22 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from CardiacCompletionLib.completion.samples import Samples
-from CardiacCompletionLib.geometry.expectation import Expectation
-from CardiacCompletionLib.geometry.frame import Moments, Reference, fit_frame
+from CardiacCompletionLib.completion.seen import SeenStructure
+from CardiacCompletionLib.geometry.expectation import PLACE_NUMBERS, Expectation
+from CardiacCompletionLib.geometry.frame import Reference, fit_frame
+from CardiacCompletionLib.model.prior import MeanHeart
 
 # Degrees: how far hearts may lie turned (standard deviation about each axis), which turns are usual, and from where on
 # something else must be wrong.
-_SPREAD, _USUAL, _MOST = 20.0, 10.0, 60.0
-# By how much less unlikely the turn must make the heart, in squared standard deviations: no real heart, one in eight
-# virtual ones (none where great vessels are asked, too), and of those turned by 20 degrees nine in ten where three
-# chambers tell, four in ten where two do.
-_GAIN = 5.0
+_SPREAD, _USUAL, _MOST = 20.0, 14.0, 60.0
+# A first step of fewer degrees, a third of the way or so, ends the search.
+_NOT_ASKED = 3.0
+# Radians, for slopes.
+_STEP = 0.01
+# By how much less unlikely the turn must make the heart, in squared standard deviations.
+_GAIN = 20.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,11 @@ class Turn:
 
 
 def to_usual_attitude(
-    moments: Mapping[str, Moments], made_anew: Collection[str], reference: Reference, expectation: Expectation
+    telling: Mapping[str, SeenStructure],
+    made_anew: Collection[str],
+    reference: Reference,
+    expectation: Expectation,
+    prior: MeanHeart,
 ) -> Turn | None:
     """The turn after which whole structures lie as hearts usually do; None where they do already.
 
@@ -58,35 +67,62 @@ def to_usual_attitude(
     So those that are made anew must agree with the turn.
 
     Args:
-        moments: of structures that are whole.
+        telling: structures that are whole.
         made_anew: keys of trusted structures that are inferred too.
+        prior: reads of a shape which mixture of principal ones it is.
     """
-    chambers = {key: moment for key, moment in moments.items() if reference.places[key].anchor}
+    chambers = {key: seen for key, seen in telling.items() if reference.places[key].anchor}
     if len(chambers) < 2:
         return None
-    turn = _likeliest(chambers, reference, expectation)
-    asked = chambers | {key: moment for key, moment in moments.items() if key in made_anew}
-    if turn is None or (len(asked) > len(chambers) and _likeliest(asked, reference, expectation) is None):
+    likelihood = _Likelihood(reference, expectation, prior)
+    turn = likelihood.likeliest(chambers)
+    asked = chambers | {key: seen for key, seen in telling.items() if key in made_anew}
+    if turn is None or (len(asked) > len(chambers) and likelihood.likeliest(asked) is None):
         return None
-    middle = np.mean([moment.centroid for moment in chambers.values()], axis=0)
+    middle = np.mean([seen.moments.centroid for seen in chambers.values()], axis=0)
     matrix = np.eye(4)
     matrix[:3, :3] = turn.as_matrix()
     matrix[:3, 3] = middle - matrix[:3, :3] @ middle
     return Turn(matrix, float(np.degrees(turn.magnitude())))
 
 
-def _likeliest(moments: Mapping[str, Moments], reference: Reference, expectation: Expectation) -> Rotation | None:
-    """The turn that makes structures the likeliest; None if that is usual or absurd, or gains too little."""
+@dataclass(frozen=True)
+class _Likelihood:
+    """How likely structures are, turned one way or another: by where they lie, and chambers by how they are shaped."""
 
-    def off(vector: np.ndarray) -> np.ndarray:
-        turn = Rotation.from_rotvec(vector).as_matrix()
-        turned = {key: Moments(turn @ m.centroid, turn @ m.spread @ turn.T) for key, m in moments.items()}
-        frame = fit_frame(turned, reference)
-        unusual = expectation.standardised({key: expectation.place_alone(m, frame) for key, m in turned.items()})
-        return np.concatenate([unusual, vector / np.radians(_SPREAD)])
+    reference: Reference
+    expectation: Expectation
+    prior: MeanHeart
 
-    straight = np.zeros(3)
-    best = least_squares(off, straight, diff_step=1e-3, xtol=1e-2, ftol=1e-3)
-    degrees = float(np.degrees(np.linalg.norm(best.x)))
-    gain = np.sum(off(straight) ** 2) - 2.0 * best.cost
-    return Rotation.from_rotvec(best.x) if _USUAL < degrees < _MOST and gain >= _GAIN else None
+    def likeliest(self, structures: Mapping[str, SeenStructure]) -> Rotation | None:
+        """The turn that makes structures the likeliest; None if that is usual or absurd, or gains too little."""
+        known = self.expectation.structures
+        readers = {
+            key: self.prior.shape_reader(known.index(key)) for key in structures if self.reference.places[key].anchor
+        }
+
+        @cache
+        def unlikely(vector: tuple[float, ...]) -> np.ndarray:
+            turn = Rotation.from_rotvec(vector).as_matrix()
+            moments = {key: seen.moments.turned(turn) for key, seen in structures.items()}
+            frame = fit_frame(moments, self.reference)
+            numbers = {key: self.expectation.place_alone(moment, frame) for key, moment in moments.items()}
+            for key, read in readers.items():
+                numbers[key][PLACE_NUMBERS:] = read(structures[key].own_distances_turned(turn))
+            return np.concatenate([self.expectation.standardised(numbers), np.array(vector) / np.radians(_SPREAD)])
+
+        def off(vector: np.ndarray) -> np.ndarray:
+            return unlikely(tuple(vector))
+
+        def slope(vector: np.ndarray) -> np.ndarray:
+            here = off(vector)
+            return np.stack([(off(vector + step) - here) / _STEP for step in _STEP * np.eye(3)], axis=1)
+
+        straight = np.zeros(3)
+        first = np.linalg.lstsq(slope(straight), -off(straight), rcond=None)[0]
+        if np.degrees(np.linalg.norm(first)) < _NOT_ASKED:
+            return None
+        best = least_squares(off, straight, slope, xtol=1e-2, ftol=1e-3)
+        degrees = float(np.degrees(np.linalg.norm(best.x)))
+        gain = np.sum(off(straight) ** 2) - 2.0 * best.cost
+        return Rotation.from_rotvec(best.x) if _USUAL < degrees < _MOST and gain >= _GAIN else None

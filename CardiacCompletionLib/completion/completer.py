@@ -173,7 +173,8 @@ class HeartCompleter:
         doubts += doubts_about_size(measured.frame, reference)
         refuse(doubts, force)
         evidence = weigh(measured, said, reference, expectation, vocabulary, clock)
-        turn = to_usual_attitude(evidence.telling_moments, made_anew, reference, expectation)
+        telling = {key: evidence.seen[key] for key in evidence.telling}
+        turn = to_usual_attitude(telling, made_anew, reference, expectation, self._model.network.prior)
         if turn:
             doubts += doubts_about_attitude(turn.degrees)
             measured = measure(partial.transformed(turn.matrix), reference, clock)

@@ -57,7 +57,11 @@ class SeenStructure:
     @cached_property
     def own_distances(self) -> np.ndarray:
         """Signed distance float32 [N'], in own units, at the sparse nodes of its own grid (geometry/shape_grid)."""
-        return self.distance(to_ras(node_positions(sparse=True), self.moments)) / own_unit(self.moments)
+        return self.own_distances_turned(np.eye(3))
+
+    def own_distances_turned(self, turn: np.ndarray) -> np.ndarray:
+        """The same, were the structure turned by a rotation [3, 3]."""
+        return self.distance(to_ras(node_positions(sparse=True) @ turn, self.moments)) / own_unit(self.moments)
 
     def distances_around(self, step: float) -> DistanceLattice:
         """Distances to its surface on a lattice around it, nodes ``step`` mm apart; the last step is remembered."""

@@ -211,8 +211,10 @@ class Expectation:
 
     def _whitened(self, given: Mapping[str, np.ndarray], noise: float) -> np.ndarray:
         at, seen = self._told(given)
-        spread = self._spread[np.ix_(at, at)] + np.diag(_noises(self.misread, noise).ravel()[at] ** 2)
-        return solve_triangular(np.linalg.cholesky(spread), seen - self.mean.ravel()[at], lower=True)
+        if (at.tobytes(), noise) not in self._roots:
+            spread = self._spread[np.ix_(at, at)] + np.diag(_noises(self.misread, noise).ravel()[at] ** 2)
+            self._roots[at.tobytes(), noise] = np.linalg.cholesky(spread)
+        return solve_triangular(self._roots[at.tobytes(), noise], seen - self.mean.ravel()[at], lower=True)
 
     def _relied_on(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """The anchors among what is given; all of it where there are none."""
@@ -229,6 +231,10 @@ class Expectation:
         at = (np.array(known, dtype=int)[:, None] * numbers + np.arange(numbers)).ravel()
         seen = np.concatenate([given[self.structures[index]] for index in known]) if known else np.zeros(0)
         return at[np.isfinite(seen)], seen[np.isfinite(seen)]
+
+    @cached_property
+    def _roots(self) -> dict[tuple[bytes, float], np.ndarray]:
+        return {}
 
     @cached_property
     def _followed(self) -> dict[bytes, tuple[np.ndarray, np.ndarray]]:

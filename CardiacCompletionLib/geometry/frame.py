@@ -33,6 +33,10 @@ class Moments:
         """Root mean square distance of the voxels from the centroid, in mm."""
         return float(np.linalg.norm(self.spread))
 
+    def turned(self, turn: np.ndarray) -> Moments:
+        """Of the structure turned by a rotation [3, 3] about the origin."""
+        return Moments(turn @ self.centroid, turn @ self.spread @ turn.T)
+
 
 @dataclass(frozen=True)
 class TypicalPlace:

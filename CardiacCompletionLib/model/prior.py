@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,22 @@ from CardiacCompletionLib.geometry.shape_grid import BAND, NODES, REACH, SPARSE_
 
 # Spreads, root mean square over the nodes.
 _MISREAD = 0.005
+
+
+@dataclass(frozen=True)
+class ShapeReader:
+    """Distances at the sparse nodes -> mixture of principal shapes, see :meth:`MeanHeart.shape_numbers`.
+
+    Attributes:
+        mean: float64 [N'], of the mean shape.
+        pull: float64 [N', K + F], what a deviation from it says.
+    """
+
+    mean: np.ndarray
+    pull: np.ndarray
+
+    def __call__(self, distances: np.ndarray) -> np.ndarray:
+        return (np.clip(distances, -BAND, BAND) - self.mean) @ self.pull
 
 
 class MeanHeart(nn.Module):
@@ -78,11 +96,14 @@ class MeanHeart(nn.Module):
         Returns:
             float64 [..., K + F], in standard deviations.
         """
+        return self.shape_reader(structure)(distances)
+
+    def shape_reader(self, structure: int) -> ShapeReader:
+        """What reads the shape numbers of a structure, for where that is done again and again."""
         mean = np.clip(sparse_nodes(self.field[structure].cpu().double().numpy()), -BAND, BAND)
         modes = self._read_shapes(structure)
         gram = modes @ modes.T
-        offset = (np.clip(distances, -BAND, BAND) - mean) @ modes.T
-        return offset @ np.linalg.inv(gram + 1e-6 * max(np.trace(gram), 1e-6) * np.eye(len(gram)))
+        return ShapeReader(mean, modes.T @ np.linalg.inv(gram + 1e-6 * max(np.trace(gram), 1e-6) * np.eye(len(gram))))
 
     def forward(self, queries: Tensor, numbers: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Expected signed distance of the wanted structures (indices [W]) at frame points.
