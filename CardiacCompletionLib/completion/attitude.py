@@ -2,8 +2,8 @@
 
 The expectation knows small turns, as hearts of the cohort lie turned a little; a large one, of an oblique scan or a
 wrong header, it takes for another shape. How a heart lies is what makes its whole structures the likeliest, against a
-turn that is itself unlikely. A heart within the usual turns stays as it is: what says the turn says it roughly
-(Training/EXPERIMENTS.md).
+turn that is itself unlikely. A heart within the usual turns stays as it is: its vessels need not be turned with it
+(Training/EXPERIMENTS.md, "Hearts that lie turned, by their shapes").
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _SPREAD, _USUAL, _MOST = 20.0, 14.0, 60.0
 _NOT_ASKED = 3.0
 # Radians, for slopes.
 _STEP = 0.01
-# By how much less unlikely the turn must make the heart, in squared standard deviations.
+# By how much less unlikely the turn must make the heart, in squared standard deviations: with the angles above, of
+# hearts turned by 20 degrees nine in ten are found where one chamber tells, and nearly all where two do.
 _GAIN = 20.0
 
 
@@ -62,9 +63,9 @@ def to_usual_attitude(
 ) -> Turn | None:
     """The turn after which whole structures lie as hearts usually do; None where they do already.
 
-    One chamber says too little. Vessels turn nothing, for scans show more or less of them; but a heart may lie flat
-    below an arch that is where it always is, and turned with the heart that arch would be made anew in the wrong place.
-    So those that are made anew must agree with the turn.
+    Chambers say it, by their places and by their shapes. Vessels turn nothing, for scans show more or less of them; but
+    a heart may lie flat below an arch that is where it always is, and turned with the heart that arch would be made
+    anew in the wrong place. So those that are made anew must agree with the turn.
 
     Args:
         telling: structures that are whole.
@@ -72,7 +73,7 @@ def to_usual_attitude(
         prior: reads of a shape which mixture of principal ones it is.
     """
     chambers = {key: seen for key, seen in telling.items() if reference.places[key].anchor}
-    if len(chambers) < 2:
+    if not chambers:
         return None
     likelihood = _Likelihood(reference, expectation, prior)
     turn = likelihood.likeliest(chambers)

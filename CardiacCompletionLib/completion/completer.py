@@ -173,8 +173,8 @@ class HeartCompleter:
         doubts += doubts_about_size(measured.frame, reference)
         refuse(doubts, force)
         evidence = weigh(measured, said, reference, expectation, vocabulary, clock)
-        telling = {key: evidence.seen[key] for key in evidence.telling}
-        turn = to_usual_attitude(telling, made_anew, reference, expectation, self._model.network.prior)
+        whole = {key: evidence.seen[key] for key in evidence.telling if key not in evidence.cuts}
+        turn = to_usual_attitude(whole, made_anew, reference, expectation, self._model.network.prior)
         if turn:
             doubts += doubts_about_attitude(turn.degrees)
             measured = measure(partial.transformed(turn.matrix), reference, clock)
