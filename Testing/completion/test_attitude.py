@@ -45,6 +45,18 @@ def test_the_answer_turns_with_the_heart(
     assert held.mean() > 0.8
 
 
+@pytest.mark.parametrize(
+    "trusted", [("left_ventricle",), ("myocardium", "left_ventricle"), ("right_ventricle", "right_atrium")]
+)
+def test_few_chambers_tell_a_turn_by_their_shapes(
+    completer: HeartCompleter, sample: Heart, trusted: tuple[str, ...]
+) -> None:
+    """Muscle and ventricle share an axis, about which their places alone tell nothing."""
+    for degrees in ((25, 0, 0), (-25, 0, 0), (0, 25, 0), (0, 0, -25), (0, 0, 0)):
+        warnings = completer.complete(turned(sample, degrees), trusted, spacing=8.0).warnings
+        assert any("lies turned" in warning for warning in warnings) == any(degrees), degrees
+
+
 def test_an_upright_heart_stays_as_it_is(completer: HeartCompleter, sample: Heart) -> None:
     for degrees in ((0, 0, 0), (3, 0, 0), (0, 0, -3)):
         result = completer.complete(turned(sample, degrees), TRUSTED, spacing=6.0)
