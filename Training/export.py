@@ -20,8 +20,8 @@ from Training.run_folder import RunFolder
 # True of all weights, whatever they learnt from.
 LIMITS = [
     "For research use only; not a medical device.",
-    "A heart that lies turned by much is turned upright first, with a warning; where only two structures tell the turn "
-    "it often goes unseen, and great vessels follow it too far.",
+    "A heart that lies turned by 14 degrees or more is turned upright first, with a warning, and with it its great "
+    "vessels, which may lie as they always do.",
 ]
 _REMEDY = "add `source` to its description, prepare it again, and export with --data."
 
