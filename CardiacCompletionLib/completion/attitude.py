@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -20,7 +21,9 @@ from CardiacCompletionLib.completion.samples import Samples
 from CardiacCompletionLib.completion.seen import SeenStructure
 from CardiacCompletionLib.geometry.expectation import PLACE_NUMBERS, Expectation
 from CardiacCompletionLib.geometry.frame import Reference, fit_frame
-from CardiacCompletionLib.model.prior import MeanHeart
+
+if TYPE_CHECKING:  # torch is loaded by a completion, not with the panel
+    from CardiacCompletionLib.model.prior import MeanHeart
 
 # Degrees: how far hearts may lie turned (standard deviation about each axis), which turns are usual, and from where on
 # something else must be wrong.
