@@ -30,6 +30,8 @@ RIVALS: dict[str, Rival] = {
     "as it ships": Rival(),
     "each structure alone": Rival(networks.EachAlone),
     "one set of queries for all": Rival(networks.OneSetOfQueries),
+    "queries read all structures alike": Rival(networks.QueriesReadAll),
+    "queries read their structure, then all": Rival(networks.QueriesReadOwnThenAll),
     "without trusted distances at queries": Rival(networks.WithoutSurroundings),
     "points in the frame": Rival(networks.PointsInTheFrame),
     "points with normals": Rival(networks.WithNormals, examples.WithNormals, examples.WithNormals),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from CardiacCompletionLib.model.attention import PointEmbedding, apply_layer
+from CardiacCompletionLib.model.attention import Attention, PointEmbedding, PreNorm, apply_layer
 from CardiacCompletionLib.model.config import HeartModelConfig
 from CardiacCompletionLib.model.heart import HeartAutoEncoder
 
@@ -25,10 +25,30 @@ class EachAlone(HeartAutoEncoder):
         return x.reshape(shape)
 
 
-class OneSetOfQueries(HeartAutoEncoder):
+class QueriesReadAll(HeartAutoEncoder):
+    """A query reads the latents of all structures alike."""
+
+    def _read(self, embedded: Tensor, latents: Tensor, wanted: Tensor) -> Tensor:
+        coded = embedded + self.structure_embed[wanted, None]
+        return coded + self.decoder_cross_attn(coded.flatten(1, 2), latents.flatten(1, 2)).reshape(coded.shape)
+
+
+class QueriesReadOwnThenAll(HeartAutoEncoder):
+    """A query reads the latents of its structure, and then those of all."""
+
+    def __init__(self, config: HeartModelConfig) -> None:
+        super().__init__(config)
+        self.others_cross_attn = PreNorm(config.dim, Attention(config.dim))
+
+    def _read(self, embedded: Tensor, latents: Tensor, wanted: Tensor) -> Tensor:
+        told = super()._read(embedded, latents, wanted) + self.structure_embed[wanted, None]
+        return told + self.others_cross_attn(told.flatten(1, 2), latents.flatten(1, 2)).reshape(told.shape)
+
+
+class OneSetOfQueries(QueriesReadAll):
     """Plain VecSetX over several classes: one latent set for all, a class code on every point and every query.
 
-    As many latents in all; every one of them reads all given points, and every query reads all of them.
+    As many latents in all; every one of them reads all given points.
     """
 
     def encode(self, points: Tensor, given: Tensor, numbers: Tensor) -> Tensor:
@@ -47,12 +67,6 @@ class OneSetOfQueries(HeartAutoEncoder):
         for layer in self.layers:
             x = apply_layer(layer, x)
         return x.reshape(shape)
-
-    def _read(self, embedded: Tensor, latents: Tensor, wanted: Tensor) -> Tensor:
-        coded = embedded + self.structure_embed[wanted, None]
-        hearts, count, asked, _ = embedded.shape
-        read = self.decoder_cross_attn(coded.flatten(1, 2), latents.flatten(1, 2))
-        return coded + read.reshape(hearts, count, asked, -1)
 
 
 class WithoutSurroundings(HeartAutoEncoder):
