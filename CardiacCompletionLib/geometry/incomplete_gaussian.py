@@ -45,23 +45,30 @@ def _first_filled(
     seen = np.isfinite(hearts)
     filled, unsure = np.where(seen, hearts, 0.0), np.zeros((hearts.shape[1], hearts.shape[1]))
     for columns in _alike(seen.T):
-        showing = [members for members in alike if seen[members[0], columns[0]]]
+        shows = seen[:, columns[0]]
+        showing = [members for members in alike if shows[members[0]]]
         most = max(showing, key=lambda members: weights[members].sum())[0]
-        for members in alike:
-            if seen[members[0], columns[0]]:
-                continue
+        for members in (members for members in alike if not shows[members[0]]):
             common = np.flatnonzero(seen[members[0]] & seen[most])
-            tellers = np.flatnonzero(seen[:, columns[0]] & seen[:, common].all(axis=1))
+            tellers = np.flatnonzero(shows & seen[:, common].all(axis=1))
             share = weights[tellers] / weights[tellers].sum()
             told, sought = hearts[np.ix_(tellers, common)], hearts[np.ix_(tellers, columns)]
-            usual, expected = share @ told, share @ sought
-            told, sought = told - usual, sought - expected
-            square = told.T @ (told * share[:, None]) + np.diag(noise[common])
-            pull = np.linalg.solve(square, told.T @ (sought * share[:, None]))
-            filled[np.ix_(members, columns)] = expected + (hearts[np.ix_(members, common)] - usual) @ pull
-            left = sought - told @ pull
-            unsure[np.ix_(columns, columns)] += weights[members].sum() * (left.T @ (left * share[:, None]))
+            pull, left = _regression(told, sought, share, noise[common])
+            off = hearts[np.ix_(members, common)] - share @ told
+            filled[np.ix_(members, columns)] = share @ sought + off @ pull
+            unsure[np.ix_(columns, columns)] += weights[members].sum() * left
     return filled, unsure
+
+
+def _regression(
+    told: np.ndarray, sought: np.ndarray, share: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """How numbers [H, S] follow from others [H, T] that are read with this noise: [T, S], and what is left, [S, S]."""
+    told, sought = told - share @ told, sought - share @ sought
+    weighted = told * share[:, None]
+    pull = np.linalg.solve(told.T @ weighted + np.diag(noise), weighted.T @ sought)
+    left = sought - told @ pull
+    return pull, left.T @ (left * share[:, None])
 
 
 def _moments(filled: np.ndarray, weights: np.ndarray, unsure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -105,6 +105,19 @@ def test_phase_1_sees_surface_points_where_they_are_and_phase_2_a_little_off(pre
     assert places[1] <= SURFACE_POINTS < 1.9 * SURFACE_POINTS < places[2]
 
 
+def test_a_weight_of_training_says_how_often_a_heart_is_drawn(prepared: Path) -> None:
+    """The first heart five times as often as each other one, and in the statistics as ever."""
+    settings = Settings.read(2, "tiny")
+    hearts = PreparedHearts([prepared], "train", settings.structures)
+    hearts.training_weights[0] = 5.0
+    reference, prior = reference_of(hearts), MeanHeart(len(KEYS), settings.shapes)
+    fill_mean_heart(prior, hearts, reference)
+    turns = len(hearts.cases) + 4
+    examples = drawn_from(hearts, reference, prior, [prior.expectation(KEYS)], settings, turns, seed=1)
+    drawn = torch.stack([examples[index]["heart"] for index in range(turns)])
+    assert torch.bincount(drawn).tolist() == [5] + [1] * (len(hearts.cases) - 1)
+
+
 def test_some_scans_end_within_a_trusted_chamber_which_is_then_sought(prepared: Path) -> None:
     hearts = PreparedHearts([prepared], "train", KEYS)
     reference, prior = reference_of(hearts), MeanHeart(len(KEYS), shapes=2)

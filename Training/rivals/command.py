@@ -44,13 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
-    first, settings = (
-        replace(settings, steps=settings.steps if steps is None else steps)
-        for steps, settings in (
-            (arguments.first_steps, Settings.read(1, arguments.preset)),
-            (arguments.steps, Settings.read(2, arguments.preset)),
-        )
-    )
+    first = _settings(1, arguments.preset, arguments.first_steps)
+    settings = _settings(2, arguments.preset, arguments.steps)
     duel = _Duel.prepared(arguments.data, first, settings, arguments.seed)
     print(
         f"{len(duel.hearts.cases)} hearts, preset {arguments.preset}, {first.steps} steps of phase 1 and "
@@ -71,6 +66,11 @@ def run(arguments: argparse.Namespace) -> None:
         usual = usual or seconds
         count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
         print(f"| {name} | {count:.2f} M | {_row(found, groups)} | {seconds / usual:.2f} |", flush=True)
+
+
+def _settings(phase: int, preset: str, steps: int | None) -> Settings:
+    usual = Settings.read(phase, preset)
+    return usual if steps is None else replace(usual, steps=steps)
 
 
 def _groups(structures: tuple[str, ...]) -> dict[str, list[str]]:
