@@ -8,7 +8,7 @@ turn that is itself unlikely. A heart within the usual turns stays as it is: its
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -63,6 +63,7 @@ def to_usual_attitude(
     reference: Reference,
     expectation: Expectation,
     prior: MeanHeart,
+    check: Callable[[], None],
 ) -> Turn | None:
     """The turn after which whole structures lie as hearts usually do; None where they do already.
 
@@ -74,11 +75,12 @@ def to_usual_attitude(
         telling: structures that are whole.
         made_anew: keys of trusted structures that are inferred too.
         prior: reads of a shape which mixture of principal ones it is.
+        check: called often; raises to stop the search.
     """
     chambers = {key: seen for key, seen in telling.items() if reference.places[key].anchor}
     if not chambers:
         return None
-    likelihood = _Likelihood(reference, expectation, prior)
+    likelihood = _Likelihood(reference, expectation, prior, check)
     turn = likelihood.likeliest(chambers)
     asked = chambers | {key: seen for key, seen in telling.items() if key in made_anew}
     if turn is None or (len(asked) > len(chambers) and likelihood.likeliest(asked) is None):
@@ -97,6 +99,7 @@ class _Likelihood:
     reference: Reference
     expectation: Expectation
     prior: MeanHeart
+    check: Callable[[], None]
 
     def likeliest(self, structures: Mapping[str, SeenStructure]) -> Rotation | None:
         """The turn that makes structures the likeliest; None if that is usual or absurd, or gains too little."""
@@ -107,6 +110,7 @@ class _Likelihood:
 
         @cache
         def unlikely(vector: tuple[float, ...]) -> np.ndarray:
+            self.check()
             turn = Rotation.from_rotvec(vector).as_matrix()
             moments = {key: seen.moments.turned(turn) for key, seen in structures.items()}
             frame = fit_frame(moments, self.reference)

@@ -174,7 +174,7 @@ class HeartCompleter:
         refuse(doubts, force)
         evidence = weigh(measured, said, reference, expectation, vocabulary, clock)
         whole = {key: evidence.seen[key] for key in evidence.telling if key not in evidence.cuts}
-        turn = to_usual_attitude(whole, made_anew, reference, expectation, self._model.network.prior)
+        turn = to_usual_attitude(whole, made_anew, reference, expectation, self._model.network.prior, clock.check)
         if turn:
             doubts += doubts_about_attitude(turn.degrees)
             measured = measure(partial.transformed(turn.matrix), reference, clock)
